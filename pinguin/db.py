@@ -1,0 +1,114 @@
+"""The database pool, SQL by name, and migrations. No SQL text in Python but the migration's own bookkeeping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+import psycopg
+import psycopg_pool
+import structlog
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from pinguin.errors import PinguinError, Unavailable
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+Connection = AsyncConnection[Any]
+Pool = AsyncConnectionPool[Connection]
+
+_log = structlog.get_logger(__name__)
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+
+
+def queries(file: str) -> Mapping[str, LiteralString]:
+    """The named statements of `sql/queries/<file>.sql`: each begins with `-- name: …` and says why below it."""
+    parts = _NAME.split((SQL / "queries" / f"{file}.sql").read_text())
+    named = dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+    if len(named) != len(parts) // 2:
+        raise ValueError(f"{file}.sql names a statement twice")
+    return cast("Mapping[str, LiteralString]", named)
+
+
+def make_pool(url: str, size: int) -> Pool:
+    """A closed pool of up to `size` autocommit connections; open it with `async with`.
+
+    A statement outside `connection.transaction()` commits by itself. A task never holds two connections at once: on
+    the embedded database that is a deadlock.
+    """
+    return AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=10,
+        reconnect_timeout=5,
+        max_lifetime=1800,
+        check=AsyncConnectionPool.check_connection,
+        kwargs={"autocommit": True, "connect_timeout": 5, "application_name": "pinguin"},
+        connection_class=AsyncConnection[Any],
+    )
+
+
+@asynccontextmanager
+async def connection(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection from the pool. Raises `Unavailable` when the database is away, in whatever way it went."""
+    try:
+        async with pool.connection() as conn:
+            yield conn
+    except (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg.OperationalError, OSError) as error:
+        raise Unavailable(f"the database does not answer: {error}") from error
+
+
+def migrations() -> Iterator[tuple[int, str, str]]:
+    """(number, name, SQL) of every migration, in order. The numbers have no gap and no double."""
+    for expected, path in enumerate(sorted((SQL / "migrations").glob("*.sql")), 1):
+        number, _, name = path.stem.partition("_")
+        if int(number) != expected:
+            raise PinguinError(f"sql/migrations/{path.name}: number {expected:03} was expected")
+        yield expected, name, path.read_text()
+
+
+async def migrate(url: str) -> list[str]:
+    """Bring the database to the newest version; the names of the migrations that ran. Any number may race.
+
+    A table lock keeps others out: session advisory locks mean nothing on the embedded database.
+    """
+    async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=10) as conn:
+        await conn.execute("set client_min_messages = warning")
+        await conn.execute("create extension if not exists timescaledb")
+        await conn.execute(
+            "create table if not exists schema_migrations ("
+            "number integer primary key, name text not null, applied_at timestamptz not null default now())"
+        )
+        ran = []
+        for number, name, text in migrations():
+            async with conn.transaction():
+                await conn.execute("lock table schema_migrations in access exclusive mode")
+                done = await conn.execute("select 1 from schema_migrations where number = %s", (number,))
+                if await done.fetchone():
+                    continue
+                await conn.execute(cast("LiteralString", text))
+                await conn.execute(
+                    "insert into schema_migrations (number, name) values (%s, %s)", (number, name)
+                )
+            _log.info("migrated", number=number, name=name)
+            ran.append(f"{number:03} {name}")
+        return ran
+
+
+async def pending_migrations(pool: Pool) -> list[str]:
+    """Names of the migrations that this code has and the database has not."""
+    async with connection(pool) as conn:
+        exists = await (await conn.execute("select to_regclass('schema_migrations')")).fetchone()
+        done: set[int] = set()
+        if exists and exists[0]:
+            done = {
+                row[0]
+                for row in await (await conn.execute("select number from schema_migrations")).fetchall()
+            }
+    return [f"{number:03} {name}" for number, name, _ in migrations() if number not in done]

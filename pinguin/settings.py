@@ -1,0 +1,100 @@
+"""Settings: `PINGUIN_*` environment variables, parsed strictly. An unknown or bad one stops start-up and names itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pinguin.errors import SettingsError
+
+PREFIX = "PINGUIN_"
+ELSEWHERE = ("PINGUIN_TEST_",)
+"""Variables that begin so belong to the tests, not to us."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting, its limits and its default. The README's table is checked against this."""
+
+    database_url: Annotated[str, Meta(description="PostgreSQL with TimescaleDB, as libpq writes it")] = (
+        "postgresql://pinguin@127.0.0.1:5432/pinguin"
+    )
+    redis_url: Annotated[str, Meta(description="Redis or Valkey: redis://, rediss:// or unix://")] = (
+        "redis://127.0.0.1:6379/0"
+    )
+    data_dir: Annotated[str, Meta(description="where the embedded stack keeps its data")] = "data"
+    web_host: Annotated[str, Meta(description="address that the pages listen on")] = "127.0.0.1"
+    web_port: Annotated[int, Meta(ge=1, le=65535, description="port that the pages listen on")] = 8080
+    web_secure_cookies: Annotated[bool, Meta(description="set where the pages are served over HTTPS")] = False
+    region: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z0-9][a-z0-9-]{0,30}$", description="the region whose queue this worker takes from"
+        ),
+    ] = "local"
+    worker_concurrency: Annotated[
+        int, Meta(ge=1, le=10000, description="checks that one worker runs at the same time")
+    ] = 200
+    database_pool: Annotated[int, Meta(ge=1, le=100, description="database connections of one process")] = 4
+    raw_retention_days: Annotated[int, Meta(ge=8, le=36500, description="days that raw results are kept")] = (
+        90
+    )
+    rollup_retention_days: Annotated[
+        int, Meta(ge=30, le=36500, description="days that hourly and daily roll-ups are kept")
+    ] = 1826
+    columnstore_after_days: Annotated[
+        int, Meta(ge=1, le=365, description="days after which raw results move to the columnstore")
+    ] = 3
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="the least level that is logged")
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "console", "json"],
+        Meta(description="auto: console on a terminal, JSON lines elsewhere"),
+    ] = "auto"
+
+    @property
+    def data(self) -> Path:
+        return Path(self.data_dir).expanduser().resolve()
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """The settings of `environment`. Raises `SettingsError` that names every unknown or bad variable."""
+        given = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environment.items()
+            if name.startswith(PREFIX) and not name.startswith(ELSEWHERE)
+        }
+        fields = {item.name: item for item in msgspec.structs.fields(cls)}
+        wrong = []
+        values = {}
+        for name, text in sorted(given.items()):
+            variable = PREFIX + name.upper()
+            if name not in fields:
+                wrong.append(f"{variable} is not a setting of Pinguin")
+                continue
+            try:
+                values[name] = msgspec.convert(text, fields[name].type, strict=False)
+            except msgspec.ValidationError as error:
+                wrong.append(
+                    f"{variable}={_shown(name, text)}: {str(error).replace('Expected', 'must be', 1)}"
+                )
+        if wrong:
+            known = ", ".join(PREFIX + name.upper() for name in fields)
+            raise SettingsError("\n".join([*wrong, f"The settings are {known}."]))
+        return cls(**values)
+
+    def environment(self) -> dict[str, str]:
+        """These settings as variables, for a child process."""
+        return {
+            PREFIX + name.upper(): str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in msgspec.structs.asdict(self).items()
+        }
+
+
+def _shown(name: str, text: str) -> str:
+    return "…" if name.endswith("_url") else repr(text)
