@@ -64,13 +64,13 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
         raise Unavailable(f"the database does not answer: {error}") from error
 
 
-def migrations() -> Iterator[tuple[int, str, str]]:
+def migrations() -> Iterator[tuple[int, str, LiteralString]]:
     """(number, name, SQL) of every migration, in order. The numbers have no gap and no double."""
     for expected, path in enumerate(sorted((SQL / "migrations").glob("*.sql")), 1):
         number, _, name = path.stem.partition("_")
         if int(number) != expected:
             raise PinguinError(f"sql/migrations/{path.name}: number {expected:03} was expected")
-        yield expected, name, path.read_text()
+        yield expected, name, cast("LiteralString", path.read_text())
 
 
 async def migrate(url: str) -> list[str]:
@@ -92,10 +92,8 @@ async def migrate(url: str) -> list[str]:
                 done = await conn.execute("select 1 from schema_migrations where number = %s", (number,))
                 if await done.fetchone():
                     continue
-                await conn.execute(cast("LiteralString", text))
-                await conn.execute(
-                    "insert into schema_migrations (number, name) values (%s, %s)", (number, name)
-                )
+                await conn.execute(text)
+                await conn.execute("insert into schema_migrations (number, name) values (%s, %s)", (number, name))
             _log.info("migrated", number=number, name=name)
             ran.append(f"{number:03} {name}")
         return ran
@@ -107,8 +105,5 @@ async def pending_migrations(pool: Pool) -> list[str]:
         exists = await (await conn.execute("select to_regclass('schema_migrations')")).fetchone()
         done: set[int] = set()
         if exists and exists[0]:
-            done = {
-                row[0]
-                for row in await (await conn.execute("select number from schema_migrations")).fetchall()
-            }
+            done = {row[0] for row in await (await conn.execute("select number from schema_migrations")).fetchall()}
     return [f"{number:03} {name}" for number, name, _ in migrations() if number not in done]

@@ -1,4 +1,4 @@
-"""Settings: `PINGUIN_*` environment variables, parsed strictly. An unknown or bad one stops start-up and names itself."""
+"""Settings: `PINGUIN_*` variables, parsed strictly. An unknown or bad one stops start-up and names itself."""
 
 from __future__ import annotations
 
@@ -32,17 +32,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     web_secure_cookies: Annotated[bool, Meta(description="set where the pages are served over HTTPS")] = False
     region: Annotated[
         str,
-        Meta(
-            pattern="^[a-z0-9][a-z0-9-]{0,30}$", description="the region whose queue this worker takes from"
-        ),
+        Meta(pattern="^[a-z0-9][a-z0-9-]{0,30}$", description="the region whose queue this worker takes from"),
     ] = "local"
     worker_concurrency: Annotated[
         int, Meta(ge=1, le=10000, description="checks that one worker runs at the same time")
     ] = 200
     database_pool: Annotated[int, Meta(ge=1, le=100, description="database connections of one process")] = 4
-    raw_retention_days: Annotated[int, Meta(ge=8, le=36500, description="days that raw results are kept")] = (
-        90
-    )
+    raw_retention_days: Annotated[int, Meta(ge=8, le=36500, description="days that raw results are kept")] = 90
     rollup_retention_days: Annotated[
         int, Meta(ge=30, le=36500, description="days that hourly and daily roll-ups are kept")
     ] = 1826
@@ -80,9 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 values[name] = msgspec.convert(text, fields[name].type, strict=False)
             except msgspec.ValidationError as error:
-                wrong.append(
-                    f"{variable}={_shown(name, text)}: {str(error).replace('Expected', 'must be', 1)}"
-                )
+                wrong.append(f"{variable}={_shown(name, text)}: {str(error).replace('Expected', 'must be', 1)}")
         if wrong:
             known = ", ".join(PREFIX + name.upper() for name in fields)
             raise SettingsError("\n".join([*wrong, f"The settings are {known}."]))
