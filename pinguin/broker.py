@@ -1,0 +1,247 @@
+"""Everything that Pinguin says to Redis or Valkey. Key names stand here and in lua/keys.lua, nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import redis.asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from pinguin.errors import Unavailable
+from pinguin.model import Job
+
+_LUA = Path(__file__).parent / "lua"
+_QUEUE = "pinguin:queue:"
+_DEFINITIONS = "pinguin:definitions"
+_COUNTERS = "pinguin:counters"
+_SCHEDULE = "pinguin:schedule"
+_LEASES = "pinguin:leases"
+_LEADER = "pinguin:leader"
+_EPOCH = "pinguin:epoch"
+_EVENTS = "pinguin:events"
+
+LEASE_MARGIN_S = 5.0
+"""Seconds that a lease lasts beyond the check's own timeout: to wait for a free place and for the commit."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A hint that something is new in Postgres. changed: definitions; result: results and states."""
+
+    kind: Literal["changed", "result"]
+    monitors: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What dispatch knows of a monitor."""
+
+    monitor_id: int
+    version: int
+    interval_s: int
+    phase_s: int
+    timeout_s: float
+    regions: Sequence[str]
+
+    def __str__(self) -> str:
+        lease_ms = round((self.timeout_s + LEASE_MARGIN_S) * 1000)
+        return f"{self.version}:{self.interval_s}:{self.phase_s}:{lease_ms}:{','.join(self.regions)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """now: Redis' clock, in seconds since 1970. due: monitors taken. pushed: jobs queued."""
+
+    now: float
+    due: int
+    pushed: int
+
+
+class Broker:
+    """One process' way to Redis. Every method raises `Unavailable` when Redis is away."""
+
+    def __init__(self, client: aioredis.Redis) -> None:
+        self._redis = client
+        keys = (_LUA / "keys.lua").read_text()
+        self._scripts = {
+            path.stem: client.register_script(keys + path.read_text())
+            for path in _LUA.glob("*.lua")
+            if path.stem != "keys"
+        }
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, url: str) -> AsyncIterator[Broker]:
+        """A broker for `url`. Connects at first use; nothing is retried here, the loops above know better."""
+        client = aioredis.Redis.from_url(
+            url, decode_responses=True, socket_connect_timeout=5, socket_timeout=15, retry=Retry(NoBackoff(), 0)
+        )
+        try:
+            yield cls(client)
+        finally:
+            await client.aclose()
+
+    async def _run(self, script: str, *args: str | int) -> Any:
+        with _away():
+            return await self._scripts[script](args=list(args))
+
+    async def now(self) -> datetime:
+        """Redis' clock."""
+        with _away():
+            seconds, micros = await self._redis.time()
+        return datetime.fromtimestamp(seconds + micros / 1e6, UTC)
+
+    # -- dispatch
+
+    async def dispatch(self, limit: int = 1000) -> Dispatched:
+        """Queue up to `limit` due monitors, and set their next slots."""
+        now_ms, due, pushed = await self._run("dispatch", limit)
+        return Dispatched(now_ms / 1000, due, pushed)
+
+    async def reap(self, limit: int = 1000) -> tuple[int, int]:
+        """Bring back jobs whose lease expired: (leases looked at, jobs handed out again)."""
+        expired, again = await self._run("reap", limit)
+        return expired, again
+
+    async def define(self, token: str, definitions: Iterable[Definition], removed: Iterable[int], soon: bool) -> bool:
+        """Write and remove definitions as the leader that holds `token`; False when it leads no more."""
+        pairs: list[str] = []
+        for definition in definitions:
+            pairs += str(definition.monitor_id), str(definition)
+        for monitor_id in removed:
+            pairs += str(monitor_id), ""
+        for start in range(0, len(pairs), 2000):
+            if await self._run("define", token, int(soon), *pairs[start : start + 2000]) < 0:
+                return False
+        return True
+
+    async def definitions(self) -> dict[int, str]:
+        """Every definition that Redis has, as `str(Definition)`."""
+        with _away():
+            return {int(k): v for k, v in (await self._redis.hgetall(_DEFINITIONS)).items()}
+
+    # -- jobs
+
+    async def take(self, region: str, most: int, wait_s: float) -> list[Job]:
+        """Up to `most` jobs of the region's queue, leased; waits up to `wait_s` for the first."""
+        with _away():
+            popped = await self._redis.brpop([_QUEUE + region], timeout=wait_s)
+        if popped is None:
+            return []
+        return [_job(text, region) for text in await self._run("take", region, most, popped[1])]
+
+    async def release(self, jobs: Iterable[Job]) -> None:
+        """End the leases of `jobs`: their results are committed."""
+        pairs: list[str] = []
+        for job in jobs:
+            pairs += f"{job.monitor_id}@{job.region}", f"{job.monitor_id}:{job.slot}:{job.version}:{job.attempt}"
+        if pairs:
+            await self._run("release", *pairs)
+
+    async def check_now(self, monitor_id: int) -> bool | None:
+        """Queue a check outside the slots. False: one is under way. None: the monitor is not scheduled (yet)."""
+        asked = await self._run("check_now", monitor_id)
+        return None if asked < 0 else asked > 0
+
+    # -- leadership
+
+    async def lead(self, name: str, ttl_s: float) -> str | None:
+        """Become the leader: the fencing token, or None while there is another."""
+        with _away():
+            if await self._redis.exists(_LEADER):
+                return None
+            token = f"{await self._redis.incr(_EPOCH)}:{name}"
+            return token if await self._redis.set(_LEADER, token, nx=True, px=int(ttl_s * 1000)) else None
+
+    async def renew(self, token: str, ttl_s: float) -> bool:
+        """Stay the leader; False when the lease ran out and it is over."""
+        return bool(await self._run("leader", token, int(ttl_s * 1000)))
+
+    async def resign(self, token: str) -> None:
+        await self._run("leader", token, 0)
+
+    async def leader(self) -> str | None:
+        """Who leads: `number:name`."""
+        with _away():
+            leader: str | None = await self._redis.get(_LEADER)
+        return leader
+
+    # -- events
+
+    async def announce_change(self, monitor_ids: Sequence[int]) -> None:
+        """Say that these monitors were created, edited, paused or deleted (after the commit)."""
+        await self._publish(Event("changed", list(monitor_ids)))
+
+    async def announce_results(self, monitor_ids: Sequence[int]) -> None:
+        """Say that these monitors have new results (after the commit)."""
+        await self._publish(Event("result", list(monitor_ids)))
+
+    async def _publish(self, event: Event) -> None:
+        with _away():
+            await self._redis.publish(_EVENTS, msgspec.json.encode(event))
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[AsyncIterator[Event]]:
+        """Events from the moment of entering on: `async with broker.subscribe() as events: async for event in events`."""
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            with _away():
+                await pubsub.subscribe(_EVENTS)
+                await pubsub.parse_response(block=True, timeout=5)
+            yield self._listen(pubsub)
+
+    async def _listen(self, pubsub: Any) -> AsyncIterator[Event]:
+        while True:
+            with _away():
+                message = await pubsub.get_message(timeout=10)
+            if message is not None:
+                yield msgspec.json.decode(message["data"], type=Event)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Events as they come, from the first `anext` on."""
+        async with self.subscribe() as stream:
+            async for event in stream:
+                yield event
+
+    # -- what doctor and metrics show
+
+    async def counters(self) -> dict[str, int]:
+        """What dispatch has counted since Redis was empty: pushed, missed, overlapping, stale, superseded, reaped."""
+        with _away():
+            return {name: int(n) for name, n in (await self._redis.hgetall(_COUNTERS)).items()}
+
+    async def depths(self, regions: Iterable[str]) -> dict[str, int]:
+        """How much is scheduled, leased, and queued by region."""
+        with _away():
+            queues = {region: await self._redis.llen(_QUEUE + region) for region in regions}
+            return {
+                "scheduled": await self._redis.zcard(_SCHEDULE),
+                "leased": await self._redis.zcard(_LEASES),
+                **{f"queued in {region}": length for region, length in queues.items()},
+            }
+
+    async def server(self) -> dict[str, Any]:
+        """What Redis says of itself (INFO server)."""
+        with _away():
+            return dict(await self._redis.info("server"))
+
+
+def _job(text: str, region: str) -> Job:
+    monitor_id, slot, version, attempt = map(int, text.split(":"))
+    return Job(monitor_id, slot, version, attempt, region)
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    """Redis that does not answer, in the words of every loop of ours."""
+    try:
+        yield
+    except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+        raise Unavailable(f"Redis does not answer: {error}") from error

@@ -1,0 +1,60 @@
+-- The keys of Pinguin in Redis. This text stands in front of every other script here.
+--
+-- key                    kind        holds
+-- pinguin:schedule       sorted set  monitor id -> next slot (seconds since 1970, UTC)
+-- pinguin:definitions    hash        monitor id -> version:interval:phase:lease:regions
+--                                    (seconds, seconds, milliseconds, comma between regions; no options, no secrets)
+-- pinguin:queue:REGION   list        jobs, id:slot:version:attempt; LPUSH at the head, BRPOP from the tail
+-- pinguin:inflight       hash        id@REGION -> q or t (queued, taken) and the job; one job a monitor and region
+-- pinguin:leases         sorted set  id@REGION -> expiry of its job's lease (milliseconds since 1970)
+-- pinguin:counters       hash        what was pushed, missed, overlapping, stale, superseded, reaped since the start
+-- pinguin:leader         string      fencing token of the leader, with an expiry
+-- pinguin:epoch          integer     the last fencing number given out
+-- pinguin:events         pub/sub     hints: monitors changed, results recorded (the truth is in Postgres)
+--
+-- The only clock of dispatch is this server's TIME.
+
+local SCHEDULE, DEFINITIONS, QUEUE = 'pinguin:schedule', 'pinguin:definitions', 'pinguin:queue:'
+local INFLIGHT, LEASES, COUNTERS, LEADER = 'pinguin:inflight', 'pinguin:leases', 'pinguin:counters', 'pinguin:leader'
+
+local time = redis.call('TIME')
+local now = tonumber(time[1])
+local now_ms = now * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+local function parse_definition(text)
+  local version, interval, phase, lease, regions = string.match(text, '^(%d+):(%d+):(%d+):(%d+):(.+)$')
+  return {
+    version = tonumber(version), interval = tonumber(interval), phase = tonumber(phase), lease = tonumber(lease),
+    regions = regions,
+  }
+end
+
+local function parse_job(job)
+  local id, slot, version, attempt = string.match(job, '^(%d+):(%d+):(%d+):(%d+)$')
+  return {id = id, slot = tonumber(slot), version = tonumber(version), attempt = tonumber(attempt)}
+end
+
+-- The newest slot that is not in the future.
+local function current_slot(definition)
+  return now - (now - definition.phase) % definition.interval
+end
+
+local function count(name, n)
+  if n > 0 then
+    redis.call('HINCRBY', COUNTERS, name, n)
+  end
+end
+
+-- Queue a job and take its lease. `push` is LPUSH, or RPUSH for a job that must not wait twice.
+local function hand_out(push, id, region, slot, definition, attempt)
+  local job = string.format('%s:%d:%d:%d', id, slot, definition.version, attempt)
+  local field = id .. '@' .. region
+  redis.call(push, QUEUE .. region, job)
+  redis.call('HSET', INFLIGHT, field, 'q' .. job)
+  redis.call('ZADD', LEASES, now_ms + definition.lease, field)
+end
+
+local function forget(field)
+  redis.call('HDEL', INFLIGHT, field)
+  redis.call('ZREM', LEASES, field)
+end
