@@ -41,6 +41,7 @@ class CheckFailed(Exception):
     message: a sentence that a person on call understands, with no secret in it.
     phases: milliseconds by phase, as far as the check came (keys of `pinguin.model.PHASES`).
     evidence: what was seen, in plain JSON types.
+    latency_ms: how long the answer took, where the target did answer, if not as it should (a status of 503).
     """
 
     def __init__(
@@ -50,9 +51,23 @@ class CheckFailed(Exception):
         *,
         phases: Mapping[str, float] | None = None,
         evidence: Mapping[str, Any] | None = None,
+        latency_ms: float | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.phases = dict(phases or {})
         self.evidence = dict(evidence or {})
+        self.latency_ms = latency_ms
+
+
+class CheckImpossible(Exception):
+    """This machine cannot run the check (no right to ping, no free port): the result is unknown, never down.
+
+    reason: a code of `pinguin.model.REASONS`. message: a sentence that says what to do about it.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message

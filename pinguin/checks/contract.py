@@ -7,8 +7,8 @@
 
     async def check(options: Options, context: Context) -> Outcome: ...
 
-`check` returns an `Outcome` (the target is up, perhaps degraded) or raises `CheckFailed` (it is down). Any other
-exception is our own bug, and the result is *unknown*. The runner bounds the whole check by the monitor's timeout
+`check` returns an `Outcome` (the target is up, perhaps degraded) or raises `CheckFailed` (it is down) or
+`CheckImpossible` (this machine cannot run it: *unknown*). Any other exception is our own bug: *unknown* as well. The runner bounds the whole check by the monitor's timeout
 and cancels it; a check leaves no socket behind when it is cancelled.
 """
 
@@ -31,6 +31,13 @@ class CheckOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
 
     A subclass may define `__post_init__` and raise `InvalidInput` where two fields contradict each other.
     """
+
+    def __repr__(self) -> str:
+        """No values: options hold passwords, and a repr ends up in logs. TRAP 24"""
+        return f"{type(self).__name__}(…)"
+
+    def __rich_repr__(self) -> tuple[Any, ...]:
+        return ()
 
     def target(self) -> str:
         """What is watched, in a few words, without secrets: a URL, `host:port`, a name."""
@@ -88,6 +95,7 @@ class Context:
     timeout: the whole check's budget, in seconds; the runner enforces it, a check may use it to word its failure.
     phases, evidence: filled in by the check as it goes, so that a check cut off by the timeout still shows how far
     it came.
+    stage: what the check waits for now, in words ("waiting for the first byte"), for the sentence of a timeout.
     resources: what the checks of one worker share (TLS contexts by policy, the ICMP socket), kept by type.
     """
 
@@ -95,6 +103,7 @@ class Context:
     resources: Resources
     phases: dict[str, float] = dataclass_field(default_factory=dict)
     evidence: dict[str, Any] = dataclass_field(default_factory=dict)
+    stage: str = ""
 
 
 class Resources:
