@@ -126,7 +126,7 @@ class Broker:
     async def definitions(self) -> dict[int, str]:
         """Every definition that Redis has, as `str(Definition)`."""
         with _away():
-            return {int(k): v for k, v in (await self._redis.hgetall(_DEFINITIONS)).items()}
+            return {int(k): str(v) for k, v in (await self._redis.hgetall(_DEFINITIONS)).items()}
 
     # -- jobs
 
@@ -136,7 +136,7 @@ class Broker:
             popped = await self._redis.brpop([_QUEUE + region], timeout=wait_s)
         if popped is None:
             return []
-        return [_job(text, region) for text in await self._run("take", region, most, popped[1])]
+        return [_job(text, region) for text in await self._run("take", region, most, str(popped[1]))]
 
     async def release(self, jobs: Iterable[Job]) -> None:
         """End the leases of `jobs`: their results are committed."""
@@ -171,8 +171,8 @@ class Broker:
     async def leader(self) -> str | None:
         """Who leads: `number:name`."""
         with _away():
-            leader: str | None = await self._redis.get(_LEADER)
-        return leader
+            leader = await self._redis.get(_LEADER)
+        return None if leader is None else str(leader)
 
     # -- events
 
@@ -190,7 +190,7 @@ class Broker:
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[Event]]:
-        """Events from the moment of entering on: `async with broker.subscribe() as events: async for event in events`."""
+        """An iterator over the events from the moment of entering on."""
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             with _away():
                 await pubsub.subscribe(_EVENTS)
@@ -215,7 +215,7 @@ class Broker:
     async def counters(self) -> dict[str, int]:
         """What dispatch has counted since Redis was empty: pushed, missed, overlapping, stale, superseded, reaped."""
         with _away():
-            return {name: int(n) for name, n in (await self._redis.hgetall(_COUNTERS)).items()}
+            return {str(name): int(n) for name, n in (await self._redis.hgetall(_COUNTERS)).items()}
 
     async def depths(self, regions: Iterable[str]) -> dict[str, int]:
         """How much is scheduled, leased, and queued by region."""
