@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,3 +81,105 @@ class Result:
     message: str | None = None
     phases: Mapping[str, float] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How many checks in a row it takes: failed ones to be down, good ones to end an incident."""
+
+    failure_threshold: int = 2
+    recovery_threshold: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a monitor is, and what has been counted towards its next status.
+
+    last_slot: the newest slot that counted. failures, successes, unknowns: checks in a row up to it.
+    streak_since: the slot of the first check of a failing or recovering streak that is not confirmed yet.
+    down: an incident is open; it stays so while the status is unknown.
+    """
+
+    status: Status
+    since: datetime
+    version: int
+    last_slot: datetime | None = None
+    failures: int = 0
+    successes: int = 0
+    unknowns: int = 0
+    streak_since: datetime | None = None
+    down: bool = False
+    reason: str | None = None
+    message: str | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of status. at: when it began; confirmed_at: the slot that made it sure."""
+
+    at: datetime
+    confirmed_at: datetime
+    from_status: Status
+    to_status: Status
+    opens: bool = False
+    closes: bool = False
+
+
+def advance(state: State, result: Result, policy: Policy) -> tuple[State, Transition | None]:
+    """The state after `result`, and the transition that it made, if any.
+
+    A result of an older version, or of a slot no newer than the last, changes nothing. Unknown results (no evidence)
+    leave the counts of good and failed checks as they are.
+    """
+    stale = state.last_slot is not None and result.scheduled_at <= state.last_slot
+    if result.version < state.version or stale or state.status is Status.PAUSED:
+        return state, None
+    counted = _count(state, result)
+    status, down = _judge(counted, result, policy)
+    changed = status is not state.status
+    settled = changed or (result.status.answers and not down)
+    began = None if status is Status.UNKNOWN else counted.streak_since
+    since = max(began or result.scheduled_at, state.since)
+    after = replace(
+        counted,
+        status=status,
+        down=down,
+        since=since if changed else state.since,
+        streak_since=None if settled else counted.streak_since,
+    )
+    if not changed:
+        return after, None
+    opens, closes = down and not state.down, state.down and not down
+    return after, Transition(since, result.scheduled_at, state.status, status, opens, closes)
+
+
+def _count(state: State, result: Result) -> State:
+    """`state` with `result` counted, its status not judged yet."""
+    good, bad = result.status.answers, result.status is Status.DOWN
+    turning = (good and state.successes == 0) or (bad and state.failures == 0)
+    return replace(
+        state,
+        version=result.version,
+        last_slot=result.scheduled_at,
+        successes=state.successes + 1 if good else 0 if bad else state.successes,
+        failures=state.failures + 1 if bad else 0 if good else state.failures,
+        unknowns=0 if good or bad else state.unknowns + 1,
+        streak_since=result.scheduled_at if turning else state.streak_since,
+        reason=result.reason,
+        message=result.message,
+        latency_ms=result.latency_ms,
+    )
+
+
+def _judge(state: State, result: Result, policy: Policy) -> tuple[Status, bool]:
+    """The status that the counts of `state` amount to, and whether an incident is open."""
+    if result.status is Status.UNKNOWN:
+        return (Status.UNKNOWN if state.unknowns >= policy.failure_threshold else state.status), state.down
+    if result.status is Status.DOWN:
+        if state.down or state.failures >= policy.failure_threshold:
+            return Status.DOWN, True
+        return state.status, False
+    if state.down and state.successes < policy.recovery_threshold:
+        return Status.DOWN, True
+    return result.status, False

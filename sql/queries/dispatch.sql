@@ -1,0 +1,19 @@
+-- What the scheduler needs of the definitions.
+
+-- name: all_active
+-- Everything that is to be scheduled: the reconcile compares it with what Redis has.
+select id, version, interval_s, slot_phase(id, interval_s), timeout_s, regions
+from monitors
+where enabled and archived_at is null
+
+-- name: active
+-- The same for the monitors of one hint; those that are missing are to be removed.
+select id, version, interval_s, slot_phase(id, interval_s), timeout_s, regions
+from monitors
+where id = any(%(monitor_ids)s) and enabled and archived_at is null
+
+-- name: runnable
+-- What a worker needs to run a job, many at a time; it keeps them by id and version.
+select id, version, type, options, timeout_s
+from monitors
+where id = any(%(monitor_ids)s) and archived_at is null

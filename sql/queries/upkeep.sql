@@ -1,0 +1,61 @@
+-- The leader's chores in the database.
+
+-- name: mark_quiet
+-- A monitor without a result for two intervals and its timeout is unknown: no evidence is neither up nor down.
+with quiet as (
+  update monitor_states s set
+    status = 'unknown', since = greatest(coalesce(s.last_slot, s.since) + make_interval(secs => m.interval_s), s.since),
+    reason = 'quiet', message = 'no result since ' || coalesce(to_char(s.last_slot at time zone 'UTC',
+      'YYYY-MM-DD HH24:MI:SS "UTC"'), 'the monitor was made')
+  from monitors m, monitor_states before
+  where m.id = s.monitor_id and before.monitor_id = s.monitor_id
+    and s.status in ('up', 'degraded', 'down', 'pending')
+    and greatest(coalesce(s.last_slot, s.since), (select valid_from from monitor_versions v
+      where v.monitor_id = m.id and v.version = m.version))
+      + make_interval(secs => 2 * m.interval_s + m.timeout_s) < now() - %(patience)s
+  returning s.monitor_id, s.since, before.status, s.reason, s.message, s.incident_id
+)
+insert into transitions (monitor_id, at, confirmed_at, from_status, to_status, reason, message, incident_id)
+select monitor_id, since, now(), status, 'unknown', reason, message, incident_id from quiet
+returning monitor_id
+
+-- name: due_jobs
+-- TimescaleDB's jobs that should have run by now, longest overdue first. For a database without background workers.
+select j.job_id, j.proc_name, coalesce(j.hypertable_name, '')
+from timescaledb_information.jobs j
+left join job_runs r on r.job_id = j.job_id
+where j.scheduled and (r.last_run is null or r.last_run + j.schedule_interval <= now())
+order by r.last_run nulls first, j.job_id
+
+-- name: record_job
+insert into job_runs (job_id, last_run, duration_ms, error) values (%(job_id)s, now(), %(duration_ms)s, %(error)s)
+on conflict (job_id) do update set
+  last_run = excluded.last_run, duration_ms = excluded.duration_ms, error = excluded.error
+
+-- name: is_embedded
+-- The embedded database is one session: it has no background workers and lists no activity, not even ours.
+select not exists (select from pg_stat_activity)
+
+-- name: forget_sessions
+delete from sessions where expires_at < now()
+
+-- name: policies
+-- The retention and columnstore policies that are set now.
+select proc_name, hypertable_name, coalesce(config ->> 'drop_after', config ->> 'compress_after')::interval
+from timescaledb_information.jobs
+where proc_name in ('policy_retention', 'policy_compression')
+
+-- name: drop_retention
+select remove_retention_policy(%(relation)s::regclass, if_exists => true)
+
+-- name: add_retention
+select add_retention_policy(%(relation)s::regclass, drop_after => %(after)s::interval)
+
+-- name: drop_columnstore
+call remove_columnstore_policy(%(relation)s::regclass, if_exists => true)
+
+-- name: add_columnstore
+call add_columnstore_policy(%(relation)s::regclass, after => %(after)s::interval)
+
+-- name: run_job
+call run_job(%(job_id)s)
