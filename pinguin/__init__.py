@@ -1,0 +1,1 @@
+"""Pinguin: an uptime monitor that people trust with their night's sleep."""

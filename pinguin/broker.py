@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from pinguin.errors import Unavailable
-from pinguin.model import Job
+from pinguin.model import Definition, Job
 
 _LUA = Path(__file__).parent / "lua"
 _QUEUE = "pinguin:queue:"
@@ -29,9 +29,6 @@ _LEADER = "pinguin:leader"
 _EPOCH = "pinguin:epoch"
 _EVENTS = "pinguin:events"
 
-LEASE_MARGIN_S = 5.0
-"""Seconds that a lease lasts beyond the check's own timeout: to wait for a free place and for the commit."""
-
 
 class Event(msgspec.Struct, frozen=True):
     """A hint that something is new in Postgres. changed: definitions; result: results and states."""
@@ -41,28 +38,25 @@ class Event(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
-    """What dispatch knows of a monitor."""
-
-    monitor_id: int
-    version: int
-    interval_s: int
-    phase_s: int
-    timeout_s: float
-    regions: Sequence[str]
-
-    def __str__(self) -> str:
-        lease_ms = round((self.timeout_s + LEASE_MARGIN_S) * 1000)
-        return f"{self.version}:{self.interval_s}:{self.phase_s}:{lease_ms}:{','.join(self.regions)}"
-
-
-@dataclass(frozen=True, slots=True)
 class Dispatched:
     """now: Redis' clock, in seconds since 1970. due: monitors taken. pushed: jobs queued."""
 
     now: float
     due: int
     pushed: int
+
+
+class Subscription:
+    """Events as Redis delivers them."""
+
+    def __init__(self, pubsub: Any) -> None:
+        self._pubsub = pubsub
+
+    async def next(self, timeout_s: float) -> Event | None:
+        """The next event, or None when none comes in time. Raises `Unavailable`."""
+        with _away():
+            message = await self._pubsub.get_message(timeout=timeout_s)
+        return None if message is None else msgspec.json.decode(message["data"], type=Event)
 
 
 class Broker:
@@ -124,9 +118,11 @@ class Broker:
         return True
 
     async def definitions(self) -> dict[int, str]:
-        """Every definition that Redis has, as `str(Definition)`."""
+        """Every definition that Redis has and has scheduled, as `str(Definition)`."""
         with _away():
-            return {int(k): str(v) for k, v in (await self._redis.hgetall(_DEFINITIONS)).items()}
+            texts = await self._redis.hgetall(_DEFINITIONS)
+            scheduled = set(await self._redis.zrange(_SCHEDULE, 0, -1))
+        return {int(k): str(v) for k, v in texts.items() if k in scheduled}
 
     # -- jobs
 
@@ -189,26 +185,21 @@ class Broker:
             await self._redis.publish(_EVENTS, msgspec.json.encode(event))
 
     @asynccontextmanager
-    async def subscribe(self) -> AsyncIterator[AsyncIterator[Event]]:
-        """An iterator over the events from the moment of entering on."""
+    async def subscribe(self) -> AsyncIterator[Subscription]:
+        """A subscription to the events from the moment of entering on."""
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             with _away():
                 await pubsub.subscribe(_EVENTS)
-                await pubsub.parse_response(block=True, timeout=5)
-            yield self._listen(pubsub)
-
-    async def _listen(self, pubsub: Any) -> AsyncIterator[Event]:
-        while True:
-            with _away():
-                message = await pubsub.get_message(timeout=10)
-            if message is not None:
-                yield msgspec.json.decode(message["data"], type=Event)
+                await pubsub.get_message(timeout=5)  # the confirmation
+            yield Subscription(pubsub)
 
     async def events(self) -> AsyncIterator[Event]:
         """Events as they come, from the first `anext` on."""
-        async with self.subscribe() as stream:
-            async for event in stream:
-                yield event
+        async with self.subscribe() as subscription:
+            while True:
+                event = await subscription.next(10)
+                if event is not None:
+                    yield event
 
     # -- what doctor and metrics show
 

@@ -70,7 +70,7 @@ def migrations() -> Iterator[tuple[int, str, LiteralString]]:
         number, _, name = path.stem.partition("_")
         if int(number) != expected:
             raise PinguinError(f"sql/migrations/{path.name}: number {expected:03} was expected")
-        yield expected, name, cast("LiteralString", path.read_text())
+        yield expected, name, path.read_text()
 
 
 async def migrate(url: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,7 @@ REASONS: Mapping[str, str] = {
     "too_large": "the answer is larger than the limit",
     "packet_loss": "too many packets were lost",
     "answer": "the answer is not the expected one",
+    "quiet": "no result arrived in time; Pinguin's own pipeline is at fault",
     "slow": "slower than the limit",
     "options": "the monitor's options are not valid",
     "permission": "this machine does not let the worker run the check",
@@ -64,6 +65,27 @@ class Job:
     @property
     def scheduled_at(self) -> datetime:
         return datetime.fromtimestamp(self.slot, UTC)
+
+
+LEASE_MARGIN_S = 5.0
+"""Seconds that a lease lasts beyond the check's own timeout: to wait for a free place and for the commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What dispatch knows of a monitor. Slots are phase_s + k · interval_s, in seconds since 1970, UTC."""
+
+    monitor_id: int
+    version: int
+    interval_s: int
+    phase_s: int
+    timeout_s: float
+    regions: Sequence[str]
+
+    def __str__(self) -> str:
+        """As Redis holds it (lua/keys.lua)."""
+        lease_ms = round((self.timeout_s + LEASE_MARGIN_S) * 1000)
+        return f"{self.version}:{self.interval_s}:{self.phase_s}:{lease_ms}:{','.join(self.regions)}"
 
 
 @dataclass(slots=True)

@@ -1,0 +1,113 @@
+"""The command line: the only place that knows every process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+from pinguin import __doc__ as about
+from pinguin.errors import PinguinError
+from pinguin.lifecycle import configure_logs
+from pinguin.settings import Settings
+
+EPILOG = """\
+First steps:
+  pinguin up         everything on this machine, with an embedded database and Redis
+  pinguin demo       targets that work, fail and flap, and a monitor for each (while `pinguin up` runs)
+  pinguin doctor     what is missing or wrong, and what to do about it
+
+Each process by itself, on as many machines as you like (they need PINGUIN_DATABASE_URL and PINGUIN_REDIS_URL):
+  pinguin migrate && pinguin scheduler | worker | web
+
+Settings are PINGUIN_* environment variables; the README lists them.
+"""
+
+
+async def _up(settings: Settings, _: argparse.Namespace) -> int:
+    """start everything on this machine: embedded database and Redis, scheduler, worker, pages"""
+    from pinguin.up import up
+
+    return await up(settings)
+
+
+async def _scheduler(settings: Settings, _: argparse.Namespace) -> int:
+    """dispatch what is due, every second; one of all schedulers leads"""
+    from pinguin.scheduler import serve
+
+    return await serve(settings) or 0
+
+
+async def _worker(settings: Settings, _: argparse.Namespace) -> int:
+    """take jobs of one region, check, record"""
+    from pinguin.worker import serve
+
+    return await serve(settings) or 0
+
+
+async def _web(settings: Settings, _: argparse.Namespace) -> int:
+    """serve the pages"""
+    from pinguin.web.app import serve
+
+    return await serve(settings) or 0
+
+
+async def _migrate(settings: Settings, _: argparse.Namespace) -> int:
+    """bring the database to the newest version, and its retention to the settings"""
+    from pinguin.setup import prepare_database
+
+    for line in await prepare_database(settings):
+        print(line)
+    return 0
+
+
+async def _doctor(settings: Settings, _: argparse.Namespace) -> int:
+    """check database, Redis, ICMP permission and clocks, and say what to do"""
+    from pinguin.doctor import doctor
+
+    return await doctor(settings)
+
+
+async def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
+    """serve targets that work, fail and flap on loopback, with a monitor for each, until Ctrl-C"""
+    from pinguin.setup import demo
+
+    return await demo(settings, arguments.port)
+
+
+COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Awaitable[int]]] = {
+    function.__name__.removeprefix("_"): function
+    for function in (_up, _scheduler, _worker, _web, _migrate, _doctor, _demo)
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="pinguin", description=about, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, function in COMMANDS.items():
+        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        if name == "demo":
+            command.add_argument(
+                "--port", type=int, default=8100, help="first port of the targets on 127.0.0.1 (default: 8100)"
+            )
+    return top
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    try:
+        settings = Settings.from_environment()
+        configure_logs(settings, arguments.command)
+        return asyncio.run(COMMANDS[arguments.command](settings, arguments))
+    except PinguinError as error:
+        print(f"pinguin: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

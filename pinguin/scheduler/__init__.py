@@ -1,0 +1,35 @@
+"""The scheduler: dispatches every second, and one of all schedulers does the chores."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+import structlog
+
+from pinguin.broker import Broker
+from pinguin.db import make_pool
+from pinguin.lifecycle import stop_on_signal
+from pinguin.scheduler.chores import do_chores
+from pinguin.scheduler.dispatch import dispatch_forever
+from pinguin.scheduler.leader import lead_forever
+from pinguin.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """Be a scheduler until SIGTERM."""
+    name = f"{socket.gethostname()}/{os.getpid()}"
+    with stop_on_signal() as stop:
+        async with (
+            make_pool(settings.database_url, settings.database_pool) as pool,
+            Broker.connect(settings.redis_url) as broker,
+        ):
+            _log.info("scheduler_started", name=name)
+            await asyncio.gather(
+                dispatch_forever(broker, stop),
+                lead_forever(broker, name, lambda token: do_chores(broker, pool, token), stop),
+            )
+            _log.info("scheduler_stopped")

@@ -1,0 +1,60 @@
+"""Leadership: a key in Redis with a fencing token, renewed by compare-and-set. One leader does the chores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from pinguin.broker import Broker
+from pinguin.errors import Unavailable
+from pinguin.lifecycle import wait_or_stop
+
+_log = structlog.get_logger(__name__)
+
+TTL_S = 6.0
+RENEW_S = 2.0
+PAUSE_S = 0.5
+"""After a lost leadership: chores that always fail shall not make a busy loop."""
+
+
+async def lead_forever(
+    broker: Broker, name: str, chores: Callable[[str], Awaitable[None]], stop: asyncio.Event
+) -> None:
+    """Try to lead until `stop`; run `chores(token)` for as long as the leadership lasts."""
+    while not stop.is_set():
+        try:
+            token = await broker.lead(name, TTL_S)
+        except Unavailable:
+            token = None
+        if token is None:
+            await wait_or_stop(stop, RENEW_S)
+            continue
+        _log.info("leads", token=token)
+        await _reign(broker, token, chores, stop)
+        _log.info("leads_no_more", token=token)
+        await wait_or_stop(stop, PAUSE_S)
+
+
+async def _reign(broker: Broker, token: str, chores: Callable[[str], Awaitable[None]], stop: asyncio.Event) -> None:
+    working = asyncio.ensure_future(chores(token))
+    try:
+        while not working.done() and not await wait_or_stop(stop, RENEW_S):
+            if not await broker.renew(token, TTL_S):
+                return
+    except Unavailable as error:
+        _log.warning("leadership_lost", error=str(error))
+    finally:
+        working.cancel()
+        (ended,) = await asyncio.gather(working, return_exceptions=True)
+        if isinstance(ended, Exception):
+            _log.error("chores_failed", exc_info=ended)
+        await _resign(broker, token)
+
+
+async def _resign(broker: Broker, token: str) -> None:
+    try:
+        await broker.resign(token)
+    except Unavailable:
+        return  # it expires by itself

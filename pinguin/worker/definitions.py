@@ -1,0 +1,58 @@
+"""What a worker knows of the monitors: fetched in batches, kept by id and version, so that a job costs no query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pinguin.checks import check_type
+from pinguin.checks.contract import CheckOptions, CheckType
+from pinguin.db import Pool, connection
+from pinguin.errors import InvalidInput
+from pinguin.model import Job
+from pinguin.store import dispatch
+from pinguin.store.dispatch import Runnable
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A version of a monitor, ready to run. Where its options are not valid, `refused` says why instead."""
+
+    version: int
+    timeout_s: float
+    kind: CheckType | None
+    options: CheckOptions | None
+    refused: str | None = None
+
+
+class Definitions:
+    """The newest version of every monitor that this worker has met."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._tasks: dict[int, Task] = {}
+
+    def known(self, job: Job) -> Task | None:
+        """The task of a job, if this very version is known."""
+        task = self._tasks.get(job.monitor_id)
+        return task if task is not None and task.version == job.version else None
+
+    async def fetch(self, jobs: Sequence[Job]) -> None:
+        """Learn what `jobs` need. Raises `Unavailable`; what is known already stays."""
+        missing = sorted({job.monitor_id for job in jobs if self.known(job) is None})
+        if not missing:
+            return
+        async with connection(self._pool) as conn:
+            rows = await dispatch.runnable(conn, missing)
+        for monitor_id in missing:
+            self._tasks.pop(monitor_id, None)
+        for row in rows:
+            self._tasks[row.monitor_id] = _task(row)
+
+
+def _task(row: Runnable) -> Task:
+    try:
+        kind = check_type(row.type)
+        return Task(row.version, row.timeout_s, kind, kind.parse(row.options))
+    except InvalidInput as error:
+        return Task(row.version, row.timeout_s, None, None, refused=str(error))
