@@ -29,6 +29,4 @@ def check_type(name: str) -> CheckType:
     try:
         return check_types()[name]
     except KeyError:
-        raise InvalidInput(
-            {"type": f"{name!r} is not a check type; there are {', '.join(check_types())}"}
-        ) from None
+        raise InvalidInput({"type": f"{name!r} is not a check type; there are {', '.join(check_types())}"}) from None

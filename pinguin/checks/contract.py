@@ -2,20 +2,22 @@
 
     TITLE = "TCP port"                                   # as people read it
 
-    class Options(CheckOptions):                         # strict; its annotations draw the form and the docs
+    class Options(CheckOptions, frozen=True):            # strict; its annotations draw the form and the docs
         host: Annotated[str, field("Host", "A name or an address.", min_length=1)]
 
     async def check(options: Options, context: Context) -> Outcome: ...
 
 `check` returns an `Outcome` (the target is up, perhaps degraded) or raises `CheckFailed` (it is down) or
-`CheckImpossible` (this machine cannot run it: *unknown*). Any other exception is our own bug: *unknown* as well. The runner bounds the whole check by the monitor's timeout
-and cancels it; a check leaves no socket behind when it is cancelled.
+`CheckImpossible` (this machine cannot run it: *unknown*). Any other exception is our own bug: *unknown* as well.
+The runner bounds the whole check by the monitor's timeout and cancels it; a check leaves no socket behind when it
+is cancelled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -36,8 +38,8 @@ class CheckOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
         """No values: options hold passwords, and a repr ends up in logs. TRAP 24"""
         return f"{type(self).__name__}(…)"
 
-    def __rich_repr__(self) -> tuple[Any, ...]:
-        return ()
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
 
     def target(self) -> str:
         """What is watched, in a few words, without secrets: a URL, `host:port`, a name."""
@@ -117,7 +119,7 @@ class Resources:
         made = self._made.get(kind)
         if made is None:
             made = self._made[kind] = kind()
-        return made  # type: ignore[no-any-return]
+        return made
 
     def close(self) -> None:
         while self._made:

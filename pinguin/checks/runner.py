@@ -64,9 +64,7 @@ def _answered(outcome: Outcome, context: Context) -> Report:
 def _down(failure: CheckFailed, context: Context) -> Report:
     context.phases.update(failure.phases)
     context.evidence.update(failure.evidence)
-    return _report(
-        Status.DOWN, context, reason=failure.reason, message=failure.message, latency_ms=failure.latency_ms
-    )
+    return _report(Status.DOWN, context, reason=failure.reason, message=failure.message, latency_ms=failure.latency_ms)
 
 
 def _bug(kind: CheckType, error: Exception, context: Context) -> Report:

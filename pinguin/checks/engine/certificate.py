@@ -1,0 +1,88 @@
+"""What a certificate says: names, issuer, dates. Nothing here decides about trust; OpenSSL did."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The facts of a leaf certificate. Dates are aware, UTC."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+
+    def days_left(self, now: datetime) -> int:
+        """Whole days until the end; negative once it is over."""
+        return (self.not_after - now).days
+
+    def covers(self, host: str) -> bool:
+        return any(_matches(name, host) for name in self.names)
+
+    def facts(self, host: str, now: datetime) -> dict[str, Any]:
+        """For the evidence."""
+        return {
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "names": list(self.names[:20]),
+            "not_before": self.not_before.isoformat(),
+            "not_after": self.not_after.isoformat(),
+            "days_left": self.days_left(now),
+            "covers_host": self.covers(host),
+        }
+
+
+@lru_cache(maxsize=4096)
+def read(der: bytes) -> Certificate | None:
+    """The certificate in `der`, or None where it cannot be read: OpenSSL accepts some that stricter readers refuse."""
+    try:
+        parsed = x509.load_der_x509_certificate(der)
+        return Certificate(
+            subject=_name(parsed.subject),
+            issuer=_name(parsed.issuer),
+            names=_names(parsed),
+            not_before=parsed.not_valid_before_utc,
+            not_after=parsed.not_valid_after_utc,
+        )
+    except ValueError:
+        return None
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _name(name: x509.Name) -> str:
+    common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(common[0].value) if common else name.rfc4514_string()
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    names = extension.value.get_values_for_type(x509.DNSName)
+    addresses = extension.value.get_values_for_type(x509.IPAddress)
+    return (*names, *map(str, addresses))
+
+
+def _matches(name: str, host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) == ipaddress.ip_address(name)
+    except ValueError:
+        pass
+    name, host = name.lower().rstrip("."), host.lower().rstrip(".")
+    if name.startswith("*."):  # stands for one label, and only the leftmost one
+        return host.partition(".")[2] == name[2:] and not host.startswith(".")
+    return host == name

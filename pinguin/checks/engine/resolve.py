@@ -1,0 +1,81 @@
+"""From a name to addresses, as this machine resolves names (hosts file, search domains, and all)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pinguin.checks.contract import Resources
+from pinguin.errors import CheckFailed
+
+IpVersion = Literal["any", "4", "6"]
+FAMILIES = {"any": socket.AF_UNSPEC, "4": socket.AF_INET, "6": socket.AF_INET6}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address to connect to. `sockaddr` is what the socket module takes for `family`."""
+
+    family: int
+    sockaddr: tuple[Any, ...]
+
+    @property
+    def ip(self) -> str:
+        return str(self.sockaddr[0])
+
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.sockaddr[1]}" if ":" in self.ip else f"{self.ip}:{self.sockaddr[1]}"
+
+
+class Resolver:
+    """The threads that wait for getaddrinfo.
+
+    Own threads, and many: asyncio's default pool has six on two cores, so six names with a dead name server would
+    hold up every other check.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=100, thread_name_prefix="resolver")
+
+    async def addresses(self, host: str, port: int, family: int) -> list[Address]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _look_up, host, port, family, 0)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def literal(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[Address] | None:
+    """The address that `host` already is, or None where it is a name. Asks nobody."""
+    try:
+        return _look_up(host, port, family, socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+
+
+async def resolve(host: str, port: int, version: IpVersion, resources: Resources) -> list[Address]:
+    """The addresses of `host` in the system's order, at least one. Raises CheckFailed("dns")."""
+    family = FAMILIES[version]
+    try:
+        return await resources.get(Resolver).addresses(host, port, family)
+    except socket.gaierror as error:
+        raise CheckFailed("dns", _why(host, version, error.errno)) from None
+    except UnicodeError:
+        raise CheckFailed("dns", f"{host} is not a valid name") from None
+
+
+def _look_up(host: str, port: int, family: int, flags: int) -> list[Address]:
+    found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
+    return [Address(item[0], item[4]) for item in found]
+
+
+def _why(host: str, version: IpVersion, code: int | None) -> str:
+    kind = "" if version == "any" else f" to an IPv{version} address"
+    if code == socket.EAI_AGAIN:
+        return f"the name server gave no answer for {host} (a temporary failure)"
+    if code == socket.EAI_ADDRFAMILY:
+        return f"{host} has no IPv{version} address"
+    return f"{host} does not resolve{kind}"

@@ -1,0 +1,100 @@
+"""Sends ICMP echo requests and counts the replies.
+
+The latency is the mean round trip of the replies. Where this machine does not let the worker send pings, the result
+is unknown: it says nothing about the target.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from statistics import fmean, pstdev
+from typing import Annotated
+
+from pinguin.checks.contract import CheckOptions, Context, Outcome, field
+from pinguin.checks.engine.dial import find
+from pinguin.checks.engine.icmp import EchoSocket, Pinger, icmp_permission
+from pinguin.checks.engine.resolve import Address, IpVersion
+from pinguin.checks.engine.stopwatch import Stopwatch
+from pinguin.checks.verdict import too_slow, wrong_host
+from pinguin.errors import CheckFailed, InvalidInput
+
+__all__ = ["TITLE", "Options", "check", "icmp_permission"]
+
+TITLE = "Ping (ICMP)"
+
+SPACING = 0.1
+"""Seconds between two packets, at most; all of them leave within the first half of the timeout."""
+
+
+class Options(CheckOptions, frozen=True):
+    host: Annotated[
+        str, field("Host", "A name or an address.", placeholder="example.org", min_length=1, max_length=253)
+    ]
+    count: Annotated[int, field("Packets", "How many to send.", ge=1, le=100)] = 3
+    max_loss_percent: Annotated[
+        int, field("Tolerated loss", "More lost packets than this are down.", unit="%", ge=0, le=99)
+    ] = 0
+    slow_ms: Annotated[
+        int, field("Slow above", "A longer mean round trip is degraded. 0 is no limit.", unit="ms", ge=0, le=600_000)
+    ] = 0
+    size: Annotated[int, field("Packet size", "Without the headers.", unit="bytes", advanced=True, ge=8, le=65000)] = 56
+    ip_version: Annotated[IpVersion, field("IP version", "Which addresses of the name to use.", advanced=True)] = "any"
+
+    def __post_init__(self) -> None:
+        wrong = wrong_host(self.host)
+        if wrong:
+            raise InvalidInput({"host": wrong})
+
+    def target(self) -> str:
+        return self.host
+
+
+async def check(options: Options, context: Context) -> Outcome:
+    watch = Stopwatch(context)
+    address = (await find(options.host, 0, options.ip_version, context, watch))[0]
+    context.evidence["address"] = address.ip
+    watch.stage(f"waiting for replies from {address.ip}")
+    echoes = context.resources.get(Pinger).of(address.family)
+    trips = await _send_all(echoes, address, options, watch)
+    context.evidence.update(_facts(trips, options.count))
+    _judge(trips, address, options, context.timeout)
+    latency = fmean(trips)
+    return Outcome(latency, degraded=too_slow(latency, options.slow_ms))
+
+
+async def _send_all(echoes: EchoSocket, address: Address, options: Options, watch: Stopwatch) -> list[float]:
+    """The round trips of the replies, in milliseconds."""
+    # Ends a little before the monitor's timeout: lost packets are our finding, with figures, and no mere timeout.
+    budget = watch.seconds_left() * 0.9
+    spacing = min(SPACING, budget / 2 / options.count)
+    replies: list[asyncio.Future[float]] = []
+    try:
+        for number in range(options.count):
+            await asyncio.sleep(spacing if number else 0)
+            replies.append(echoes.request(address, options.size))
+        await asyncio.wait(replies, timeout=budget - spacing * (options.count - 1))
+    finally:
+        for reply in replies:
+            reply.cancel()
+    return [reply.result() for reply in replies if not reply.cancelled()]
+
+
+def _facts(trips: list[float], sent: int) -> dict[str, float]:
+    facts = {"sent": sent, "received": len(trips), "loss_percent": _loss(trips, sent)}
+    if trips:
+        figures = {"min_ms": min(trips), "avg_ms": fmean(trips), "max_ms": max(trips), "jitter_ms": pstdev(trips)}
+        facts |= {name: round(value, 3) for name, value in figures.items()}
+    return facts
+
+
+def _judge(trips: list[float], address: Address, options: Options, timeout: float) -> None:
+    sent, loss = options.count, _loss(trips, options.count)
+    if not trips:
+        raise CheckFailed("timeout", f"no reply from {address.ip} to {sent} pings within {timeout:g} s")
+    if loss > options.max_loss_percent:
+        message = f"{sent - len(trips)} of {sent} pings to {address.ip} were lost ({loss:g} %)"
+        raise CheckFailed("packet_loss", message, latency_ms=fmean(trips))
+
+
+def _loss(trips: list[float], sent: int) -> float:
+    return round(100 * (sent - len(trips)) / sent, 1)

@@ -1,0 +1,23 @@
+"""What several check types judge alike."""
+
+from __future__ import annotations
+
+from pinguin.checks.engine.stopwatch import in_words
+
+
+def too_slow(latency_ms: float, slow_ms: int) -> tuple[str, str] | None:
+    """Why an answering target is degraded, where it took longer than `slow_ms`; 0 is no limit."""
+    if not slow_ms or latency_ms <= slow_ms:
+        return None
+    return ("slow", f"took {in_words(latency_ms)}, more than {in_words(slow_ms)}")
+
+
+def wrong_host(host: str) -> str | None:
+    """What is wrong with a name or address that somebody entered, or None."""
+    if "://" in host:
+        return "must be a name or an address alone, without http:// or the like"
+    if any(letter.isspace() or ord(letter) < 33 or letter in "/?#@[]" for letter in host):
+        return "must be a name or an address alone"
+    if not host.strip(".") or ".." in host or any(len(label) > 63 for label in host.split(".")):
+        return "is not a valid name"
+    return None
