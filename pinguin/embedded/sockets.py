@@ -1,0 +1,37 @@
+"""Where the unix sockets are: in the data folder when its path is short enough, else in a private temporary one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from pinguin.errors import PinguinError
+
+DATABASE = ".s.PGSQL.5432"
+"""The name that libpq looks for in the folder given as host."""
+VALKEY = "valkey.sock"
+LONGEST = 100
+"""Bytes of a socket's path: Linux has room for 107, macOS for 103."""
+
+
+def socket_folder(data: Path) -> Path:
+    data = data.resolve()
+    folder = data / "sockets"
+    if len(os.fsencode(folder / DATABASE)) > LONGEST:
+        digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+        folder = Path(tempfile.gettempdir()) / f"pinguin-{os.getuid()}-{digest}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_private(folder)
+    return folder
+
+
+def _require_private(folder: Path) -> None:
+    """In a folder for everyone's temporary files, somebody else may have made it first, or put a link there."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PinguinError(f"{folder}: must be a directory of our own. Remove it, or choose another data folder.")
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        folder.chmod(0o700)

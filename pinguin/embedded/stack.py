@@ -1,0 +1,80 @@
+"""Everything that Pinguin needs on one machine: a database and a Valkey, in one folder, on unix sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pinguin.embedded.database import EmbeddedDatabase
+from pinguin.embedded.lock import FolderLock
+from pinguin.embedded.node import default_front, find_node, install_front
+from pinguin.embedded.sockets import socket_folder
+from pinguin.embedded.supervisor import Supervisor
+from pinguin.embedded.valkey import EmbeddedValkey, find_server
+
+
+class EmbeddedStack:
+    """`supervisor` starts more children; they are stopped before the database and Valkey."""
+
+    supervisor: Supervisor
+    database: EmbeddedDatabase
+    valkey: EmbeddedValkey
+
+    def __init__(self, folder: Path, *, database_options: tuple[str, ...] = (), appendfsync: str = "everysec") -> None:
+        self.folder = folder.resolve()
+        self._database_options = database_options
+        self._appendfsync = appendfsync
+        self._exit = AsyncExitStack()
+
+    @property
+    def database_url(self) -> str:
+        """A libpq URI: for psycopg and psql."""
+        return self.database.url
+
+    @property
+    def redis_url(self) -> str:
+        return self.valkey.url
+
+    async def start(self) -> None:
+        """Raises PinguinError when the folder is in use, or when something is missing."""
+        async with AsyncExitStack() as exit_stack:
+            await self._start(exit_stack)
+            self._exit = exit_stack.pop_all()
+
+    async def stop(self) -> None:
+        await self._exit.aclose()
+
+    async def _start(self, exit_stack: AsyncExitStack) -> None:
+        logs = self.folder / "logs"
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        logs.mkdir(mode=0o700, exist_ok=True)
+        lock = await asyncio.to_thread(FolderLock, self.folder)
+        exit_stack.callback(lock.release)
+        sockets = socket_folder(self.folder)
+        front = await asyncio.to_thread(install_front, default_front(self.folder))
+        self.database = EmbeddedDatabase(
+            self.folder / "database",
+            sockets,
+            node=find_node(),
+            front=front,
+            options=self._database_options,
+        )
+        self.valkey = EmbeddedValkey(
+            self.folder / "valkey", sockets, server=find_server(), appendfsync=self._appendfsync
+        )
+        self.supervisor = Supervisor(logs)
+        exit_stack.push_async_callback(self.supervisor.stop)
+        await self.database.start(self.supervisor, lock, logs)
+        await self.valkey.start(self.supervisor, lock)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
