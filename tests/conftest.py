@@ -1,0 +1,101 @@
+"""A real database and a real Redis for every test that asks: PINGUIN_TEST_DATABASE_URL, Docker, or the embedded stack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis.asyncio as aioredis
+
+from pinguin.broker import Broker
+from pinguin.db import Pool, make_pool, migrate
+from pinguin.embedded.stack import EmbeddedStack
+
+DATABASE_IMAGE = "timescale/timescaledb:2.23.1-pg17"
+REDIS_IMAGE = "valkey/valkey:8.1-alpine"
+
+EMPTY = """
+truncate monitors, monitor_versions, monitor_states, transitions, incidents, users, sessions, job_runs
+restart identity cascade
+"""
+
+
+@dataclass
+class Services:
+    """Where the tests' database and Redis are."""
+
+    database_url: str
+    redis_url: str
+    embedded: EmbeddedStack | None = None
+
+
+def has_docker() -> bool:
+    """A Docker engine that answers, not only its client."""
+    docker = shutil.which("docker")
+    return docker is not None and subprocess.run([docker, "info"], capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Services]:
+    """Database and Redis for the whole session, migrated. One stack: tests that kill services start their own."""
+    async with AsyncExitStack() as exit_stack:
+        services = await _services(exit_stack, tmp_path_factory.mktemp("stack"))
+        await migrate(services.database_url)
+        yield services
+
+
+async def _services(exit_stack: AsyncExitStack, folder: Path) -> Services:
+    database_url = os.environ.get("PINGUIN_TEST_DATABASE_URL")
+    redis_url = os.environ.get("PINGUIN_TEST_REDIS_URL")
+    if not database_url and has_docker():
+        return _containers(exit_stack)
+    embedded = await exit_stack.enter_async_context(EmbeddedStack(folder))
+    if database_url:
+        return Services(database_url, redis_url or embedded.redis_url)
+    return Services(embedded.database_url, embedded.redis_url, embedded)
+
+
+def _containers(exit_stack: AsyncExitStack) -> Services:
+    from testcontainers.postgres import PostgresContainer
+    from testcontainers.redis import RedisContainer
+
+    database: Any = exit_stack.enter_context(PostgresContainer(DATABASE_IMAGE, driver=None))
+    broker: Any = exit_stack.enter_context(RedisContainer(REDIS_IMAGE))
+    redis_url = f"redis://{broker.get_container_host_ip()}:{broker.get_exposed_port(6379)}/0"
+    return Services(database.get_connection_url(), redis_url)
+
+
+@pytest.fixture
+async def pool(stack: Services) -> AsyncIterator[Pool]:
+    """An open pool on an empty database."""
+    async with await psycopg.AsyncConnection.connect(stack.database_url, autocommit=True) as conn:
+        await conn.execute("set client_min_messages = warning")
+        await conn.execute(EMPTY)
+        for relation in ("results", "results_hourly", "results_daily"):
+            await conn.execute(f"truncate {relation}")
+    async with make_pool(stack.database_url, 4) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def redis(stack: Services) -> AsyncIterator[aioredis.Redis]:
+    """A client of an empty Redis."""
+    client = aioredis.Redis.from_url(stack.redis_url, decode_responses=True)
+    await client.flushdb()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def broker(stack: Services, redis: aioredis.Redis) -> AsyncIterator[Broker]:
+    """A broker on an empty Redis."""
+    async with Broker.connect(stack.redis_url) as connected:
+        yield connected

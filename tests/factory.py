@@ -1,0 +1,56 @@
+"""Rows that tests need."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from pinguin.db import Pool
+from pinguin.model import Result, Status
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def add_monitor(pool: Pool, **values: Any) -> int:
+    """A monitor, with defaults for what is not given; its id."""
+    row = {
+        "name": "shop",
+        "type": "tcp",
+        "target": "127.0.0.1:9",
+        "options": {"host": "127.0.0.1", "port": 9},
+        "interval_s": 60,
+        "timeout_s": 5,
+        **values,
+    }
+    row["options"] = Jsonb(row["options"])
+    columns, places = ", ".join(row), ", ".join(f"%({name})s" for name in row)
+    async with pool.connection() as conn:
+        cursor = await conn.execute(f"insert into monitors ({columns}) values ({places}) returning id", row)
+        inserted = await cursor.fetchone()
+    assert inserted is not None
+    return int(inserted[0])
+
+
+async def fetch(pool: Pool, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    async with pool.connection() as conn:
+        return await (await conn.execute(sql, arguments)).fetchall()
+
+
+def result(monitor_id: int = 1, second: float = 0, status: Status = Status.UP, **values: Any) -> Result:
+    """The result of a slot that many seconds after `EPOCH`."""
+    slot = EPOCH + timedelta(seconds=second)
+    if status is Status.DOWN:
+        values = {"reason": "refused", "message": "connection refused", **values}
+    elif status.answers:
+        values = {"latency_ms": 12.5, **values}
+    return Result(
+        monitor_id,
+        slot,
+        values.pop("region", "local"),
+        values.pop("version", 1),
+        status,
+        started_at=slot,
+        **values,
+    )
