@@ -8,7 +8,7 @@ from pinguin.checks.contract import Context
 
 
 class Stopwatch:
-    """Starts when it is made. `done(phase)` adds the time since the last `begin` or `done` to that phase of the context."""
+    """Starts when it is made. `done(phase)` adds the time since the last `begin` or `done` to it."""
 
     __slots__ = ("_context", "_mark", "started")
 
