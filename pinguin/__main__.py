@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from pinguin import __doc__ as about
 from pinguin.errors import PinguinError
@@ -25,6 +26,9 @@ Settings are PINGUIN_* environment variables; the README lists them.
 """
 
 
+# Each command imports what it needs when it runs: a worker has no use for the web framework, nor its memory.
+
+
 async def _up(settings: Settings, _: argparse.Namespace) -> int:
     """start everything on this machine: embedded database and Redis, scheduler, worker, pages"""
     from pinguin.up import up
@@ -36,21 +40,24 @@ async def _scheduler(settings: Settings, _: argparse.Namespace) -> int:
     """dispatch what is due, every second; one of all schedulers leads"""
     from pinguin.scheduler import serve
 
-    return await serve(settings) or 0
+    await serve(settings)
+    return 0
 
 
 async def _worker(settings: Settings, _: argparse.Namespace) -> int:
     """take jobs of one region, check, record"""
     from pinguin.worker import serve
 
-    return await serve(settings) or 0
+    await serve(settings)
+    return 0
 
 
 async def _web(settings: Settings, _: argparse.Namespace) -> int:
     """serve the pages"""
     from pinguin.web.app import serve
 
-    return await serve(settings) or 0
+    await serve(settings)
+    return 0
 
 
 async def _migrate(settings: Settings, _: argparse.Namespace) -> int:
@@ -69,6 +76,13 @@ async def _doctor(settings: Settings, _: argparse.Namespace) -> int:
     return await doctor(settings)
 
 
+async def _psql(settings: Settings, arguments: argparse.Namespace) -> int:
+    """open psql on whichever database runs"""
+    from pinguin.psql import psql
+
+    psql(settings, arguments.arguments)
+
+
 async def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
     """serve targets that work, fail and flap on loopback, with a monitor for each, until Ctrl-C"""
     from pinguin.setup import demo
@@ -76,9 +90,9 @@ async def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
     return await demo(settings, arguments.port)
 
 
-COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Awaitable[int]]] = {
+COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {
     function.__name__.removeprefix("_"): function
-    for function in (_up, _scheduler, _worker, _web, _migrate, _doctor, _demo)
+    for function in (_up, _scheduler, _worker, _web, _migrate, _doctor, _psql, _demo)
 }
 
 
@@ -89,6 +103,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, function in COMMANDS.items():
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        if name == "psql":
+            command.add_argument("arguments", nargs=argparse.REMAINDER, help="what psql itself understands")
         if name == "demo":
             command.add_argument(
                 "--port", type=int, default=8100, help="first port of the targets on 127.0.0.1 (default: 8100)"

@@ -19,6 +19,8 @@ def configure_logs(settings: Settings, process: str) -> None:
     """Structured logs on standard error: an event name and fields, as lines for people or as JSON."""
     console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
     level = getattr(logging, settings.log_level.upper())
+    if process == "up":
+        level = max(level, logging.WARNING)  # it talks to a person; its children keep their own logs
     renderer = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[

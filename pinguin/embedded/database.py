@@ -6,14 +6,13 @@ import asyncio
 import resource
 from asyncio.subprocess import DEVNULL
 from pathlib import Path
-from urllib.parse import quote
 
 import structlog
 
 from pinguin.embedded.child import spawn
 from pinguin.embedded.lock import FolderLock
 from pinguin.embedded.logfile import LogFile
-from pinguin.embedded.sockets import DATABASE
+from pinguin.embedded.sockets import DATABASE, database_url
 from pinguin.embedded.supervisor import Child, Supervisor
 from pinguin.errors import PinguinError
 
@@ -28,7 +27,7 @@ class EmbeddedDatabase:
         """`options`: more options for main.mjs, such as `--no-fsync`."""
         self.folder = folder
         self.socket = sockets / DATABASE
-        self.url = f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='')}"
+        self.url = database_url(sockets)
         self._node = [node, f"--stack-size={stack_size()}"]
         self._front = front
         self._options = options

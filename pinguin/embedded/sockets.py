@@ -7,6 +7,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 from pinguin.errors import PinguinError
 
@@ -26,6 +27,15 @@ def socket_folder(data: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_private(folder)
     return folder
+
+
+def database_url(sockets: Path) -> str:
+    """A libpq URI, for psycopg and psql."""
+    return f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='')}"
+
+
+def redis_url(sockets: Path) -> str:
+    return f"unix://{quote(str(sockets / VALKEY))}"
 
 
 def _require_private(folder: Path) -> None:

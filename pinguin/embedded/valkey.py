@@ -6,13 +6,12 @@ import importlib.util
 import os
 import shutil
 from pathlib import Path
-from urllib.parse import quote
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from pinguin.embedded.lock import FolderLock
-from pinguin.embedded.sockets import VALKEY
+from pinguin.embedded.sockets import VALKEY, redis_url
 from pinguin.embedded.supervisor import Child, Supervisor
 from pinguin.errors import PinguinError
 
@@ -21,7 +20,7 @@ class EmbeddedValkey:
     def __init__(self, folder: Path, sockets: Path, *, server: str, appendfsync: str = "everysec") -> None:
         self.folder = folder
         self.socket = sockets / VALKEY
-        self.url = f"unix://{quote(str(self.socket))}"
+        self.url = redis_url(sockets)
         self._server = server
         self._appendfsync = appendfsync
 

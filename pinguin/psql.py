@@ -1,0 +1,25 @@
+"""`pinguin psql`: psql on whichever database runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pinguin.db import SQL
+from pinguin.embedded.attach import attached
+from pinguin.errors import PinguinError
+from pinguin.settings import Settings
+
+
+def psql(settings: Settings, arguments: Sequence[str]) -> NoReturn:
+    """Become psql, in the folder of the analytics questions, so that `\\i uptime.sql` asks one."""
+    program = shutil.which("psql")
+    if program is None:
+        raise PinguinError("psql is not installed: `apt-get install postgresql-client`, or `brew install libpq`")
+    questions = sorted(path.name for path in (SQL / "analytics").glob("*.sql"))
+    if not arguments:
+        print(f"Questions that are written already: {', '.join(questions)}. \\i FILE asks one.", flush=True)
+    os.chdir(SQL / "analytics")
+    os.execv(program, [program, attached(settings).database_url, *arguments])  # noqa: S606

@@ -1,0 +1,22 @@
+"""What is done once before the processes start: migrations, policies, the demo's monitors."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pinguin.db import connection, make_pool, migrate
+from pinguin.settings import Settings
+from pinguin.store import upkeep
+
+
+async def prepare_database(settings: Settings) -> list[str]:
+    """Bring the database to the newest version and its policies to the settings; what was done, line by line."""
+    done = [f"migrated to {name}" for name in await migrate(settings.database_url)]
+    async with make_pool(settings.database_url, 1) as pool, connection(pool) as conn:
+        changed = await upkeep.apply_policies(
+            conn,
+            raw=timedelta(days=settings.raw_retention_days),
+            rollups=timedelta(days=settings.rollup_retention_days),
+            columnstore=timedelta(days=settings.columnstore_after_days),
+        )
+    return done + changed

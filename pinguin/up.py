@@ -1,0 +1,75 @@
+"""`pinguin up`: the whole stack on this machine, without Docker, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+
+import httpx
+import msgspec
+
+from pinguin.embedded.stack import EmbeddedStack
+from pinguin.errors import PinguinError
+from pinguin.lifecycle import stop_on_signal
+from pinguin.settings import Settings
+from pinguin.setup import prepare_database
+
+PROCESSES = ("scheduler", "worker", "web")
+
+
+async def up(settings: Settings) -> int:
+    """Start everything, print one address, stop everything on SIGINT or SIGTERM."""
+    address = f"http://{_for_people(settings.web_host)}:{settings.web_port}"
+    _refuse_taken_port(settings)
+    with stop_on_signal() as stop:
+        _say(f"Starting the embedded database and Redis in {settings.data} …")
+        async with EmbeddedStack(settings.data) as stack:
+            settings = msgspec.structs.replace(settings, database_url=stack.database_url, redis_url=stack.redis_url)
+            for line in await prepare_database(settings):
+                _say(f"  {line}")
+            for name in PROCESSES:
+                await stack.supervisor.start(
+                    name, [sys.executable, "-m", "pinguin", name], env=settings.environment(), grace=15
+                )
+            if await _answers(address, stop):
+                _say(
+                    f"\n  Pinguin is ready:  {address}\n\n  Logs are in {settings.data / 'logs'}. Ctrl-C stops everything.\n"
+                )
+            await stop.wait()
+            _say("Stopping …")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _for_people(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    """Another program on our port would answer in our place."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.web_host, settings.web_port))
+        except OSError as error:
+            raise PinguinError(
+                f"cannot listen on {settings.web_host}:{settings.web_port} ({error.strerror}); "
+                "stop what uses it, or set PINGUIN_WEB_PORT to another port"
+            ) from None
+
+
+async def _answers(address: str, stop: asyncio.Event) -> bool:
+    """Wait until the pages answer; False when we are asked to stop before."""
+    async with httpx.AsyncClient(timeout=2) as client:
+        while not stop.is_set():
+            try:
+                if (await client.get(f"{address}/readyz")).is_success:
+                    return True
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.1)
+    return False

@@ -1,0 +1,6 @@
+-- What doctor and readiness ask.
+
+-- name: database
+select now(), current_setting('server_version'),
+  (select extversion from pg_extension where extname = 'timescaledb'),
+  coalesce(current_setting('timescaledb.license', true), '') = 'timescale'
