@@ -173,7 +173,7 @@ def advance(state: State, result: Result, policy: Policy) -> tuple[State, Transi
     if not changed:
         return after, None
     opens, closes = down and not state.down, state.down and not down
-    return after, Transition(since, result.scheduled_at, state.status, status, opens, closes)
+    return after, Transition(since, max(since, result.scheduled_at), state.status, status, opens, closes)
 
 
 def _count(state: State, result: Result) -> State:

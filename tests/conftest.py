@@ -1,4 +1,4 @@
-"""A real database and a real Redis for every test that asks: PINGUIN_TEST_DATABASE_URL, Docker, or the embedded stack."""
+"""A real database and Redis for every test that asks: PINGUIN_TEST_DATABASE_URL, Docker, or the embedded stack."""
 
 from __future__ import annotations
 

@@ -12,9 +12,11 @@ from pinguin.model import Result, Status
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
+_BEGINNINGS = (("transitions", "at"), ("monitor_states", "since"), ("monitor_versions", "valid_from"))
 
-async def add_monitor(pool: Pool, **values: Any) -> int:
-    """A monitor, with defaults for what is not given; its id."""
+
+async def add_monitor(pool: Pool, made_at: datetime | None = EPOCH - timedelta(minutes=1), **values: Any) -> int:
+    """A monitor, with defaults for what is not given, as if it had been made at `made_at` (None: now); its id."""
     row = {
         "name": "shop",
         "type": "tcp",
@@ -29,7 +31,10 @@ async def add_monitor(pool: Pool, **values: Any) -> int:
     async with pool.connection() as conn:
         cursor = await conn.execute(f"insert into monitors ({columns}) values ({places}) returning id", row)
         inserted = await cursor.fetchone()
-    assert inserted is not None
+        assert inserted is not None
+        if made_at is not None:
+            for table, column in _BEGINNINGS:
+                await conn.execute(f"update {table} set {column} = %s where monitor_id = %s", (made_at, inserted[0]))
     return int(inserted[0])
 
 

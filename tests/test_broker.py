@@ -45,7 +45,12 @@ async def test_a_due_monitor_is_queued_leased_and_rescheduled(broker: Broker, re
 
 
 async def test_nothing_is_dispatched_before_its_slot(broker: Broker, redis: aioredis.Redis) -> None:
-    await schedule(broker, definition(interval_s=3600, phase_s=int((await broker.now()).timestamp()) % 3600 - 5), due=False, redis=redis)
+    await schedule(
+        broker,
+        definition(interval_s=3600, phase_s=int((await broker.now()).timestamp()) % 3600 - 5),
+        due=False,
+        redis=redis,
+    )
     assert (await broker.dispatch()).due == 0
 
 

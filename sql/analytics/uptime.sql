@@ -1,0 +1,21 @@
+-- Uptime of every monitor over a day, a week, a month and a year, weighted by time. The policy: up and degraded are up,
+-- down is down, all else (unknown, pending, paused, maintenance) is not monitored time and counts as neither.
+-- The share of good checks stands beside it, for comparison only.
+with windows (name, length) as (
+  values ('24 hours', interval '24 hours'), ('7 days', '7 days'), ('30 days', '30 days'), ('1 year', '1 year')
+), checks as (
+  select w.name, r.monitor_id, sum(r.up + r.degraded)::double precision / nullif(sum(r.up + r.degraded + r.down), 0) as ratio
+  from windows w
+  join results_daily r on r.bucket >= date_trunc('day', now() - w.length)
+  group by w.name, r.monitor_id
+)
+select m.id, m.name, w.name as "window",
+  round((100 * u.uptime)::numeric, 4) as uptime_percent,
+  make_interval(secs => u.down_s) as down,
+  make_interval(secs => u.unmonitored_s) as unmonitored,
+  round((100 * c.ratio)::numeric, 4) as good_checks_percent
+from windows w
+cross join lateral uptime(array(select id from monitors where archived_at is null), now() - w.length, now()) u
+join monitors m on m.id = u.monitor_id
+left join checks c on c.monitor_id = u.monitor_id and c.name = w.name
+order by m.name, m.id, w.length;

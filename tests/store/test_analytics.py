@@ -1,0 +1,93 @@
+"""Every question in sql/analytics/ is asked, as psql would, and its answer compared with what went in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from pinguin.db import SQL, Pool
+from pinguin.model import Status
+from pinguin.worker.recorder import record
+from tests.factory import add_monitor, result
+
+FILES = sorted(path.name for path in (SQL / "analytics").glob("*.sql"))
+
+
+async def ask(pool: Pool, name: str) -> list[dict[str, Any]]:
+    async with pool.connection() as conn:
+        cursor = await conn.execute((SQL / "analytics" / name).read_text())
+        columns = [column.name for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in await cursor.fetchall()]
+
+
+@pytest.fixture
+async def shop(pool: Pool) -> int:
+    """A monitor of one check a minute that was up for 50 minutes, down for 10, and is up again; as of this minute."""
+    began = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=70)
+    monitor_id = await add_monitor(pool, began, name="shop", failure_threshold=1)
+    results = []
+    for minute in range(70):
+        status = Status.DOWN if 50 <= minute < 60 else Status.UP
+        each = result(monitor_id, status=status, latency_ms=None if status is Status.DOWN else 100.0)
+        each.scheduled_at = each.started_at = began + timedelta(minutes=minute)
+        results.append(each)
+    await record(pool, results)
+    return monitor_id
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_every_question_can_be_asked_of_an_empty_database(pool: Pool, name: str) -> None:
+    assert await ask(pool, name) == []
+
+
+async def test_uptime(pool: Pool, shop: int) -> None:
+    day = next(row for row in await ask(pool, "uptime.sql") if row["window"] == "24 hours")
+    assert day["down"] == timedelta(minutes=10)
+    assert float(day["uptime_percent"]) == pytest.approx(100 * 60 / 70, abs=0.3)  # up to a minute has passed since
+    assert day["good_checks_percent"] == round(Decimal(6000) / 70, 4)
+
+
+async def test_latency_percentiles(pool: Pool, shop: int) -> None:
+    (row,) = await ask(pool, "latency_percentiles.sql")
+    assert row["checks"] == 60
+    assert row["mean_ms"] == 100
+    for percentile in ("p50_ms", "p95_ms", "p99_ms"):
+        assert float(row[percentile]) == pytest.approx(100, rel=0.06)  # all in one bin, which is 6 % wide
+
+
+async def test_slowest_monitors(pool: Pool, shop: int) -> None:
+    slow = await add_monitor(pool, name="slow")
+    each = result(slow, latency_ms=900.0, phases={"connect": 850.0})
+    each.scheduled_at = each.started_at = datetime.now(UTC)
+    await record(pool, [each])
+    rows = await ask(pool, "slowest_monitors.sql")
+    assert [row["name"] for row in rows] == ["slow", "shop"]
+    assert rows[0]["mean_connect_ms"] == 850
+
+
+async def test_incidents(pool: Pool, shop: int) -> None:
+    (row,) = await ask(pool, "incidents.sql")
+    assert (row["duration"], row["state"], row["reason"]) == (timedelta(minutes=10), "recovery", "refused")
+    assert row["monitor_mean_time_to_recover"] == timedelta(minutes=10)
+
+
+async def test_availability_by_month(pool: Pool, shop: int) -> None:
+    rows = await ask(pool, "availability_by_month.sql")
+    assert sum(row["down_minutes"] for row in rows) == 10
+    assert sum(row["incidents"] for row in rows) == 1
+
+
+async def test_missing_slots(pool: Pool, shop: int) -> None:
+    assert (await ask(pool, "missing_slots.sql"))[0]["due"] >= 67
+    async with pool.connection() as conn:  # the grid's slots have the monitor's phase; the results were on the minute
+        await conn.execute(
+            "update results set scheduled_at = scheduled_at + make_interval(secs => slot_phase(%s, 60))", (shop,)
+        )
+        await conn.execute(
+            "delete from results where scheduled_at in (select scheduled_at from results order by 1 offset 5 limit 3)"
+        )
+    (row,) = await ask(pool, "missing_slots.sql")
+    assert row["missing"] == 3
