@@ -56,7 +56,7 @@ def check_authorities(pem: str) -> str | None:
     """What is wrong with the PEM text, or None."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-    except (ssl.SSLError, ValueError):  # ValueError: text that is not ASCII
+    except (ssl.SSLError, TypeError):  # TypeError: a text that is not ASCII
         return "must be certificates in PEM form (-----BEGIN CERTIFICATE----- …)"
     return None
 
