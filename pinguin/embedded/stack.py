@@ -12,7 +12,7 @@ from pinguin.embedded.database import EmbeddedDatabase
 from pinguin.embedded.lock import FolderLock
 from pinguin.embedded.node import default_front, find_node, install_front
 from pinguin.embedded.sockets import socket_folder
-from pinguin.embedded.supervisor import Supervisor
+from pinguin.embedded.supervisor import Child, Supervisor
 from pinguin.embedded.valkey import EmbeddedValkey, find_server
 
 
@@ -22,6 +22,8 @@ class EmbeddedStack:
     supervisor: Supervisor
     database: EmbeddedDatabase
     valkey: EmbeddedValkey
+    database_child: Child
+    valkey_child: Child
 
     def __init__(self, folder: Path, *, database_options: tuple[str, ...] = (), appendfsync: str = "everysec") -> None:
         self.folder = folder.resolve()
@@ -54,12 +56,13 @@ class EmbeddedStack:
         lock = await asyncio.to_thread(FolderLock, self.folder)
         exit_stack.callback(lock.release)
         sockets = socket_folder(self.folder)
-        front = await asyncio.to_thread(install_front, default_front(self.folder))
+        self.front = await asyncio.to_thread(install_front, default_front(self.folder))
+        self.node = find_node()
         self.database = EmbeddedDatabase(
             self.folder / "database",
             sockets,
-            node=find_node(),
-            front=front,
+            node=self.node,
+            front=self.front,
             options=self._database_options,
         )
         self.valkey = EmbeddedValkey(
@@ -67,8 +70,8 @@ class EmbeddedStack:
         )
         self.supervisor = Supervisor(logs)
         exit_stack.push_async_callback(self.supervisor.stop)
-        await self.database.start(self.supervisor, lock, logs)
-        await self.valkey.start(self.supervisor, lock)
+        self.database_child = await self.database.start(self.supervisor, lock, logs)
+        self.valkey_child = await self.valkey.start(self.supervisor, lock)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -11,6 +11,7 @@ const REPORTED = [
   'standard_conforming_strings', 'is_superuser', 'session_authorization', 'in_hot_standby', 'default_transaction_read_only',
   'search_path', 'scram_iterations',
 ]
+const SYNTAX_ERROR = message('P', '', 'the client is gone', Buffer.from([0, 0]))
 const COPY_WITHOUT_DATA = message('f', 'COPY FROM STDIN must be a statement of its own')
 
 /** A trap of the WASM module, or FATAL and PANIC: nothing can be asked of it any more. */
@@ -90,8 +91,9 @@ export class Backend {
     return null
   }
 
-  /** Out of whatever a client has left behind. */
+  /** Out of whatever a client has left behind. A Sync alone would commit what it ran since its last one, hence an error first. */
   abandon() {
+    this.feed(SYNTAX_ERROR)
     this.feed(SYNC)
     if (this.status !== 'I') this.run('ROLLBACK')
     if (this.status !== 'I') throw new BackendDied('the session does not leave its transaction')

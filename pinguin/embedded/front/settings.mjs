@@ -27,7 +27,8 @@ export class Settings {
   }
 
   assign(name, value) {
-    this.#keep(`SET ${name} = '${value.replaceAll("'", "''")}'`)
+    const [setting, text] = [name, value].map(part => part.replaceAll("'", "''"))
+    this.#keep(name.toLowerCase(), `SELECT set_config('${setting}', '${text}', false)`) // SET takes a list for one name
   }
 
   propose(sql) {
@@ -36,7 +37,7 @@ export class Settings {
 
   /** The transaction that the proposals were made in has ended. */
   settle(committed) {
-    if (committed) this.#pending.forEach(sql => this.#keep(sql))
+    if (committed) this.#pending.forEach(sql => this.#keep(settingName(sql), sql))
     this.#pending = []
   }
 
@@ -49,8 +50,7 @@ export class Settings {
     return [...this.#kept.values()]
   }
 
-  #keep(sql) {
-    const name = settingName(sql)
+  #keep(name, sql) {
     this.#kept.delete(name)
     this.#kept.set(name, sql)
   }
