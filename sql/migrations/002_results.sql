@@ -68,9 +68,8 @@ begin
   wanted := fraction * total;
   for i in 1 .. cardinality(bins) loop
     if bins[i] > 0 and seen + bins[i] >= wanted then
-      -- the share of this bin that lies below the rank, on the logarithmic scale
-      return exp(-2 + 14.0 / 240 * (least(greatest(i - 2, 0), 240)
-        + case when i in (1, 242) then 0 else (wanted - seen) / bins[i] end));
+      -- the middle of the bin: what is in it is no further away than 3 %, wherever in the bin it lies
+      return exp(-2 + 14.0 / 240 * least(greatest(i - 1.5, 0), 240));
     end if;
     seen := seen + bins[i];
   end loop;

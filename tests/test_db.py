@@ -1,0 +1,39 @@
+"""Migrations and named queries."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pinguin.db import SQL, Pool, migrate, migrations, pending_migrations, queries
+from tests.conftest import Services
+
+FILES = sorted(path.stem for path in (SQL / "queries").glob("*.sql"))
+
+
+async def test_migrations_that_race_run_once(pool: Pool, stack: Services) -> None:
+    assert await asyncio.gather(*[migrate(stack.database_url) for _ in range(4)]) == [[]] * 4
+    assert await pending_migrations(pool) == []
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    assert [number for number, _, _ in migrations()] == list(
+        range(1, 1 + len(list((SQL / "migrations").glob("*.sql"))))
+    )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_statement_has_a_name_and_text(file: str) -> None:
+    named = queries(file)
+    assert named
+    assert all(text for text in named.values())
+
+
+async def test_every_table_explains_itself(pool: Pool) -> None:
+    async with pool.connection() as conn:
+        cursor = await conn.execute(
+            "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v') "
+            "and obj_description(oid) is null and relname <> 'schema_migrations'"
+        )
+        assert await cursor.fetchall() == []

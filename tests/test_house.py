@@ -1,0 +1,80 @@
+"""Who may import whom, read from the imports; and where SQL and Redis keys may stand."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import pinguin
+
+PACKAGE = Path(pinguin.__file__).parent
+CORE = {"errors"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "model": CORE,
+    "settings": CORE,
+    "db": CORE,
+    "lifecycle": {"settings", "errors"},
+    "checks": {"model", "errors", "settings"},
+    "broker": {"model", "errors", "settings"},
+    "store": {"db", "model", "errors"},
+    "scheduler": {"store", "db", "broker", "model", "settings", "errors", "lifecycle"},
+    "worker": {"store", "db", "broker", "model", "settings", "errors", "lifecycle", "checks"},
+    "web": {"store", "db", "broker", "checks", "model", "settings", "errors", "lifecycle"},
+}
+"""Rooms that are not named (the command line and what it calls, the embedded stack, the demo) may import anything."""
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if "node_modules" not in path.parts)
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [node.module or ""]
+            if node.module == "pinguin":
+                names = [f"pinguin.{alias.name}" for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("pinguin.")}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_what_it_may(path: Path) -> None:
+    mine = room(path)
+    if mine in MAY_IMPORT:
+        assert imported_rooms(path) <= MAY_IMPORT[mine] | {mine}
+
+
+def test_every_room_of_the_table_is_there() -> None:
+    assert set(MAY_IMPORT) <= {room(path) for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_redis_keys_stand_in_the_broker_alone(path: Path) -> None:
+    if path.name != "broker.py":
+        assert not re.search(r"pinguin:(schedule|definitions|queue|leases|inflight|leader)", path.read_text())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_sql_stands_in_sql_files(path: Path) -> None:
+    """db.py keeps the migrations' own books; every other statement has a name in sql/queries/."""
+    if path.name == "db.py":
+        return
+    statement = re.compile(
+        r"\s*(select|insert into|update|delete from|create|alter|call)\s[\s\S]*\b(from|into|set|table)\b"
+    )
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value.strip():
+            assert not (node.value.islower() and statement.match(node.value)), node.value

@@ -1,0 +1,62 @@
+"""Settings are strict, and the README says the truth about them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pinguin.errors import SettingsError
+from pinguin.settings import Settings
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_nothing_set_is_the_defaults() -> None:
+    assert Settings.from_environment({}) == Settings()
+
+
+def test_values_are_parsed() -> None:
+    settings = Settings.from_environment(
+        {"PINGUIN_WEB_PORT": "9000", "PINGUIN_WEB_SECURE_COOKIES": "true", "PINGUIN_REGION": "eu-west", "HOME": "/"}
+    )
+    assert (settings.web_port, settings.web_secure_cookies, settings.region) == (9000, True, "eu-west")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("PINGUIN_WEB_PROT", "1", "PINGUIN_WEB_PROT is not a setting"),
+        ("PINGUIN_WEB_PORT", "many", "PINGUIN_WEB_PORT='many'"),
+        ("PINGUIN_WEB_PORT", "70000", "PINGUIN_WEB_PORT='70000': must be `int` <= 65535"),
+        ("PINGUIN_REGION", "Mars!", "PINGUIN_REGION='Mars!'"),
+        ("PINGUIN_LOG_LEVEL", "loud", "PINGUIN_LOG_LEVEL='loud'"),
+        ("PINGUIN_RAW_RETENTION_DAYS", "1", "must be `int` >= 8"),
+    ],
+)
+def test_a_bad_one_names_itself(variable: str, value: str, complaint: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(complaint)):
+        Settings.from_environment({variable: value})
+
+
+def test_every_bad_one_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({"PINGUIN_X": "1", "PINGUIN_Y": "2"})
+    assert "PINGUIN_X" in str(refusal.value)
+    assert "PINGUIN_Y" in str(refusal.value)
+
+
+def test_a_child_process_gets_the_same_settings() -> None:
+    settings = Settings(web_port=1234, web_secure_cookies=True, redis_url="unix:///r", log_level="debug")
+    assert Settings.from_environment(settings.environment()) == settings
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(PINGUIN_\w+)` \| `([^`]*)` \|", README.read_text(), re.MULTILINE))
+    defaults = msgspec.structs.asdict(Settings())
+    assert rows == {
+        f"PINGUIN_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in defaults.items()
+    }
