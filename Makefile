@@ -1,0 +1,68 @@
+# `make` lists the verbs. Whatever has a condition in it is a small script in scripts/.
+
+PYTHON ?=
+ARGS ?=
+BIN := .venv/bin
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help up up-embedded up-docker down reset demo dev psql migrate doctor check test bench fmt lock venv venv-dev
+
+help: ## list these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+up: ## start everything and print its address: in Docker where an engine answers, else on this machine
+	@scripts/up
+
+up-embedded: venv ## the same on this machine, without Docker
+	@exec $(BIN)/python -m pinguin up
+
+up-docker: ## the same in Docker
+	@scripts/up-docker
+
+down: ## stop what `make up` started; the data stays
+	@scripts/down
+
+reset: ## stop, and delete all data, after a question
+	@scripts/reset
+
+demo: ## targets that work, fail and flap, each with its monitor (while `make up` runs)
+	@scripts/in-stack demo $(ARGS)
+
+dev: venv-dev ## like up-embedded, with debug logs
+	@PINGUIN_LOG_LEVEL=debug exec $(BIN)/python -m pinguin up
+
+psql: ## psql on whichever database runs: `make psql`, or `echo 'select 1;' | make psql`
+	@scripts/psql $(ARGS)
+
+migrate: ## bring the running database to the newest version (`make up` does so by itself)
+	@scripts/in-stack migrate
+
+doctor: ## say what is missing or wrong, and what to do about it
+	@scripts/in-stack doctor
+
+check: venv-dev ## what CI asks: lint, types, all tests
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory test
+
+test: venv-dev ## all tests; ARGS="tests/store -k spill" for some
+	@scripts/need psql redis-cli chromium
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: venv-dev ## measure from slot to committed row; ARGS="--assert" to fail on a missed bound
+	@$(BIN)/python -m bench.pipeline $(ARGS)
+
+fmt: venv-dev ## format, and fix what can be fixed
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+lock: ## make requirements/*.lock anew from pyproject.toml (needs uv)
+	@scripts/lock
+
+venv:
+	@scripts/venv embedded
+
+venv-dev:
+	@scripts/venv dev
