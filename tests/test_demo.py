@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pinguin.checks import check_type
+from pinguin.checks.contract import Resources
+from pinguin.checks.ping import icmp_permission
+from pinguin.checks.runner import run
+from pinguin.demo import DemoMonitor, demo_monitors, serve, serving
+from pinguin.demo.targets import Pages
+from pinguin.errors import PinguinError, SettingsError
+
+BASE = 18100
+
+
+@pytest.fixture(scope="module")
+async def targets() -> AsyncIterator[None]:
+    async with serving(BASE):
+        yield
+
+
+@pytest.mark.usefixtures("targets")
+@pytest.mark.parametrize("monitor", demo_monitors(BASE), ids=lambda monitor: monitor.name)
+async def test_every_monitor_finds_what_it_promises(monitor: DemoMonitor) -> None:
+    if monitor.type == "ping" and icmp_permission():
+        pytest.skip("this machine allows no pings")
+    kind = check_type(monitor.type)
+    resources = Resources()
+    report = await run(kind, kind.parse(monitor.options), monitor.timeout_s, resources)
+    resources.close()
+
+    assert (report.status, report.reason) == (monitor.status, monitor.reason), report
+
+
+def test_the_flapping_page_flaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("pinguin.demo.targets.monotonic", lambda: now[0])
+    pages = Pages()
+    seen = []
+    for second in (0, 39, 41, 59, 61, 99, 101):
+        now[0] = 1000.0 + second
+        seen.append(pages._answer("/flapping")[0][:3])
+    assert seen == ["200", "200", "503", "503", "200", "200", "503"]
+
+
+def test_names_are_unique_and_ports_lie_below_those_of_connections() -> None:
+    names = [monitor.name for monitor in demo_monitors(8100)]
+    assert len(names) == len(set(names))
+    for base in (80, 32767, 65535):
+        with pytest.raises(SettingsError, match="between 1024 and"):
+            demo_monitors(base)
+
+
+@pytest.mark.usefixtures("targets")
+async def test_a_port_that_is_taken_is_named() -> None:
+    with pytest.raises(PinguinError, match=f"port {BASE} on 127.0.0.1 is taken"):
+        await serve(BASE)
+
+
+async def test_the_demo_ends_when_it_is_cancelled_and_leaves_nothing() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    task = asyncio.create_task(serve(BASE + 100))
+    await asyncio.sleep(0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", BASE + 100)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    await asyncio.sleep(0.01)
+    assert len(os.listdir("/proc/self/fd")) == before
