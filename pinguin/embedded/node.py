@@ -103,7 +103,7 @@ def _npm_ci(folder: Path) -> None:
         "Installing the embedded database from npm: PGlite with TimescaleDB, 23 MB, under the Timescale License …",
         file=sys.stderr,
     )
-    done = subprocess.run([*find_npm(), *NPM_CI], cwd=folder, stdout=sys.stderr, check=False)  # noqa: S603
+    done = subprocess.run([*find_npm(), *NPM_CI], cwd=folder, stdout=2, check=False)  # noqa: S603
     if done.returncode != 0:
         raise PinguinError(
             f"npm could not install the embedded database (exit code {done.returncode}; its reasons are above). "

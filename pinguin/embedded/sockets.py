@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -36,6 +37,11 @@ def database_url(sockets: Path) -> str:
 
 def redis_url(sockets: Path) -> str:
     return f"unix://{quote(str(sockets / VALKEY))}"
+
+
+def remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _require_private(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Self
 from pinguin.embedded.database import EmbeddedDatabase
 from pinguin.embedded.lock import FolderLock
 from pinguin.embedded.node import default_front, find_node, install_front
-from pinguin.embedded.sockets import socket_folder
+from pinguin.embedded.sockets import remove_if_empty, socket_folder
 from pinguin.embedded.supervisor import Child, Supervisor
 from pinguin.embedded.valkey import EmbeddedValkey, find_server
 
@@ -56,6 +56,7 @@ class EmbeddedStack:
         lock = await asyncio.to_thread(FolderLock, self.folder)
         exit_stack.callback(lock.release)
         sockets = socket_folder(self.folder)
+        exit_stack.callback(remove_if_empty, sockets)
         self.front = await asyncio.to_thread(install_front, default_front(self.folder))
         self.node = find_node()
         self.database = EmbeddedDatabase(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-
+from pathlib import Path
 
 import pytest
 from psycopg_pool import AsyncConnectionPool
@@ -20,10 +21,32 @@ create table readings (time timestamptz not null, id int not null, ok bool, ms f
 """
 
 
+MakeFolder = Callable[[str], Path]
+
 
 @pytest.fixture(scope="session")
-async def embedded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedStack]:
-    async with EmbeddedStack(tmp_path_factory.mktemp("embedded")) as stack:
+async def make_folder(tmp_path_factory: pytest.TempPathFactory) -> MakeFolder:
+    """Makes data folders with an empty database in them: copies of one, which is three seconds quicker."""
+    template = tmp_path_factory.mktemp("template")
+    async with EmbeddedStack(template):
+        pass
+
+    def make(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        shutil.copytree(template / "database", folder / "database")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def folder(make_folder: MakeFolder) -> Path:
+    return make_folder("own")
+
+
+@pytest.fixture(scope="session")
+async def embedded(make_folder: MakeFolder) -> AsyncIterator[EmbeddedStack]:
+    async with EmbeddedStack(make_folder("embedded")) as stack:
         yield stack
 
 
@@ -64,15 +87,12 @@ async def pool(
 
 
 @pytest.fixture
-def start_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractAsyncContextManager[EmbeddedStack]]:
+def start_stack(folder: Path) -> Callable[..., AbstractAsyncContextManager[EmbeddedStack]]:
     """Starts a stack of the test's own in a new folder, with options of main.mjs."""
 
     @asynccontextmanager
     async def start(*options: str, appendfsync: str = "everysec") -> AsyncIterator[EmbeddedStack]:
-        folder = tmp_path_factory.mktemp("own")
         async with EmbeddedStack(folder, database_options=options, appendfsync=appendfsync) as stack:
             yield stack
 
     return start
-
-

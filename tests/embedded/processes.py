@@ -8,6 +8,8 @@ import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from pinguin.embedded.supervisor import Child
+
 
 def is_running(pid: int) -> bool:
     """A zombie is not: in a container without an init nobody reaps the orphans."""
@@ -22,6 +24,12 @@ def is_running(pid: int) -> bool:
 def kill(pid: int | None) -> None:
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+
+
+async def started_again(child: Child, restarts: int, answers: Callable[[], Awaitable[bool]]) -> None:
+    """A process that was killed may accept a last connection: first it must be another one."""
+    await until(lambda: child.restarts >= restarts)
+    await until(answers)
 
 
 async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], timeout: float = 15) -> None:

@@ -1,4 +1,4 @@
-"""python -m tests.embedded.run_stack FOLDER: a stack until SIGTERM. Prints the pids of its children when it is ready."""
+"""python -m tests.embedded.run_stack FOLDER: a stack until SIGTERM. When it is ready it prints its children's pids."""
 
 from __future__ import annotations
 

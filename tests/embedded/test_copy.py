@@ -56,7 +56,7 @@ async def test_errors(conn: Conn, query: LiteralString, row: tuple[object, ...],
 
 
 async def test_the_client_changes_its_mind(conn: Conn) -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError):  # noqa: PT012
         async with conn.cursor() as cursor, cursor.copy("copy accounts from stdin") as copy:
             await copy.write_row((77, 1))
             raise KeyError
@@ -64,7 +64,7 @@ async def test_the_client_changes_its_mind(conn: Conn) -> None:
 
 
 async def test_an_error_within_a_transaction(conn: Conn) -> None:
-    with pytest.raises(psycopg.errors.UniqueViolation):
+    with pytest.raises(psycopg.errors.UniqueViolation):  # noqa: PT012
         async with conn.transaction(), conn.cursor() as cursor:
             await conn.execute("insert into accounts values (1, 1)")
             async with cursor.copy("copy accounts from stdin") as copy:

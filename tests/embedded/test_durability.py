@@ -14,7 +14,7 @@ import pytest
 from pinguin.embedded import supervisor
 from pinguin.embedded.stack import EmbeddedStack
 from tests.embedded.clients import Conn, connect, row, value
-from tests.embedded.processes import kill, until
+from tests.embedded.processes import kill, started_again
 
 KILLS = 10
 WRITERS = 3
@@ -23,7 +23,9 @@ SCHEMA = """
 create table events (time timestamptz not null, seq bigint not null, writer int not null, pad text);
 create index on events (seq);
 create table state (writer int primary key, seq bigint not null);
-alter table events set (timescaledb.compress, timescaledb.compress_segmentby = 'writer', timescaledb.compress_orderby = 'time');
+alter table events set (
+    timescaledb.compress, timescaledb.compress_segmentby = 'writer', timescaledb.compress_orderby = 'time'
+);
 """
 ROLL_UP = """
 create materialized view events_1m with (timescaledb.continuous) as
@@ -75,7 +77,9 @@ async def keep_house(url: str) -> None:
             while True:
                 await conn.execute("call refresh_continuous_aggregate('events_1m', null, null)")
                 with contextlib.suppress(psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.DuplicateObject):
-                    await conn.execute("select compress_chunk(c, true) from show_chunks('events') c order by random() limit 1")
+                    await conn.execute(
+                        "select compress_chunk(c, true) from show_chunks('events') c order by random() limit 1"
+                    )
                 await asyncio.sleep(0.05)
 
 
@@ -101,7 +105,7 @@ async def test_every_acknowledged_row_survives(start_stack: StartStack, monkeypa
     writers = [Writer(number) for number in range(WRITERS)]
     async with start_stack("--checkpoint-ms", "1000") as stack:
         await prepare(stack.database_url)
-        for _ in range(KILLS):
+        for round_ in range(KILLS):
             url = stack.database_url
             tasks = [asyncio.create_task(writer.write(url, choose)) for writer in writers]
             tasks.append(asyncio.create_task(keep_house(url)))
@@ -110,7 +114,7 @@ async def test_every_acknowledged_row_survives(start_stack: StartStack, monkeypa
             kill(stack.database_child.pid)
             await asyncio.wait_for(asyncio.gather(*tasks), 10)
             assert sum(writer.acknowledged for writer in writers) > before
-            await until(stack.database.answers)
+            await started_again(stack.database_child, round_ + 1, stack.database.answers)
             async with await connect(url) as conn:
                 for writer in writers:
                     await writer.check(conn)

@@ -80,7 +80,8 @@ def frames(choose: random.Random) -> bytes:
 def body(kind: str, choose: random.Random) -> bytes:
     if choose.random() < 0.25:
         return choose.randbytes(choose.randrange(40))
-    return BODIES.get(kind, lambda _: b"")(choose)
+    make = BODIES.get(kind)
+    return make(choose) if make else b""
 
 
 STATEMENTS = (

@@ -10,7 +10,7 @@ import pytest
 from pinguin.embedded import node
 from pinguin.errors import PinguinError
 
-INSTALLS = "#!/bin/sh\necho \"$@\" >> calls\nexec /bin/mkdir -p node_modules\n"
+INSTALLS = '#!/bin/sh\necho "$@" >> calls\nexec /bin/mkdir -p node_modules\n'
 
 
 def program(path: Path, script: str) -> Path:

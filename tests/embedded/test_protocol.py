@@ -37,7 +37,7 @@ async def test_pipeline(conn: Conn) -> None:
 
 
 async def test_an_error_undoes_its_pipeline(conn: Conn) -> None:
-    with pytest.raises(psycopg.errors.DivisionByZero):
+    with pytest.raises(psycopg.errors.DivisionByZero):  # noqa: PT012
         async with conn.pipeline():
             await conn.execute("insert into accounts values (1, 1)")
             await conn.execute("select 1/0")
@@ -47,7 +47,7 @@ async def test_an_error_undoes_its_pipeline(conn: Conn) -> None:
 
 async def test_a_pipeline_goes_on_after_an_error(conn: Conn) -> None:
     async with conn.pipeline() as pipeline:
-        with pytest.raises(psycopg.errors.DivisionByZero):
+        with pytest.raises(psycopg.errors.DivisionByZero):  # noqa: PT012
             await conn.execute("select 1/0")
             await pipeline.sync()
         cursor = await conn.execute("select 7")

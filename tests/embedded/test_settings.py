@@ -37,11 +37,24 @@ async def test_options_of_the_connection(embedded: EmbeddedStack, other: Conn) -
         assert conn.info.parameter_status("TimeZone") == "Asia/Tokyo"
 
 
+async def test_the_client_is_told_of_its_settings(conn: Conn, other: Conn) -> None:
+    """psycopg gives times in the zone that the server named."""
+    await conn.execute("set timezone = 'Europe/Rome'")
+    assert str((await value(conn, "select now()")).tzinfo) == "Europe/Rome"
+    assert str((await value(other, "select now()")).tzinfo) == "UTC"
+    async with conn.transaction():
+        await conn.execute("set timezone = 'Asia/Tokyo'")
+        assert conn.info.parameter_status("TimeZone") == "Asia/Tokyo"
+        raise psycopg.Rollback
+    assert conn.info.parameter_status("TimeZone") == "Europe/Rome"
+    await conn.execute("reset timezone")
+    assert conn.info.parameter_status("TimeZone") == "UTC"
+
+
 async def test_a_set_that_was_rolled_back_is_not_replayed(conn: Conn, other: Conn) -> None:
-    with pytest.raises(KeyError):
-        async with conn.transaction():
-            await conn.execute("set timezone = 'Europe/Rome'")
-            raise KeyError
+    async with conn.transaction():
+        await conn.execute("set timezone = 'Europe/Rome'")
+        raise psycopg.Rollback
     await value(other, "select 1")
     await other.execute("set timezone = 'Asia/Tokyo'")
     assert await value(conn, "show timezone") == "UTC"
@@ -113,10 +126,9 @@ async def test_notifications_go_to_those_who_listen(embedded: EmbeddedStack, con
 
 async def test_no_notification_of_what_was_rolled_back(conn: Conn, other: Conn) -> None:
     await conn.execute('listen "Ev 2"')
-    with pytest.raises(KeyError):
-        async with other.transaction():
-            await other.execute("notify \"Ev 2\", 'lost'")
-            raise KeyError
+    async with other.transaction():
+        await other.execute("notify \"Ev 2\", 'lost'")
+        raise psycopg.Rollback
     await other.execute("select pg_notify('Ev 2', 'kept')")
     assert [notice.payload async for notice in conn.notifies(timeout=5, stop_after=1)] == ["kept"]
 
@@ -156,8 +168,9 @@ async def test_a_client_leaves_no_statements_behind(embedded: EmbeddedStack, con
 
 
 async def test_a_failed_transaction_refuses_what_we_answer_ourselves(conn: Conn) -> None:
-    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
-        async with conn.transaction():
-            with pytest.raises(psycopg.errors.DivisionByZero):
-                await conn.execute("select 1/0")
+    async with conn.transaction():
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await conn.execute("select 1/0")
+        with pytest.raises(psycopg.errors.InFailedSqlTransaction):
             await conn.execute("deallocate all")
+        raise psycopg.Rollback

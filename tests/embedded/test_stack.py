@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import PinguinError
 from tests.embedded.clients import connect, value
-from tests.embedded.processes import is_running, kill, until
+from tests.embedded.processes import is_running, kill, started_again
 
 
 @asynccontextmanager
@@ -47,25 +47,27 @@ def sockets_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if stat.S_ISSOCK(path.lstat().st_mode)]
 
 
-async def test_data_of_the_first_start_are_there_at_the_second(tmp_path: Path) -> None:
+async def test_data_of_the_first_start_are_there_at_the_second(folder: Path) -> None:
     """Also the compressed ones, which read as empty when the TSL module is not loaded."""
-    async with EmbeddedStack(tmp_path) as stack, await connect(stack.database_url) as conn:
+    async with EmbeddedStack(folder) as stack, await connect(stack.database_url) as conn:
         await conn.execute("create table m (time timestamptz not null, id int)")
         await conn.execute("select create_hypertable('m', by_range('time', interval '1 day'))")
-        await conn.execute("insert into m select '2026-01-01'::timestamptz + g * interval '1 hour', g from generate_series(0, 99) g")
+        await conn.execute(
+            "insert into m select '2026-01-01'::timestamptz + g * interval '1 hour', g from generate_series(0, 99) g"
+        )
         await conn.execute("alter table m set (timescaledb.compress, timescaledb.compress_orderby = 'time')")
         await conn.execute("select compress_chunk(c) from show_chunks('m') c")
         async with Redis.from_url(stack.redis_url) as redis:
             await redis.set("key", "value")
-    async with EmbeddedStack(tmp_path) as stack, await connect(stack.database_url) as conn:
+    async with EmbeddedStack(folder) as stack, await connect(stack.database_url) as conn:
         compressed = "select count(*) from timescaledb_information.chunks where is_compressed"
         assert await value(conn, compressed) > 3
         assert await value(conn, "select count(*) from m") == 100
         assert await value(conn, "show enable_seqscan") == "on"
         async with Redis.from_url(stack.redis_url) as redis:
             assert await redis.get("key") == b"value"
-    assert sockets_in(tmp_path) == []
-    assert not (tmp_path / "lock").exists()
+    assert sockets_in(folder) == []
+    assert not (folder / "lock").exists()
 
 
 async def test_one_folder_one_stack(embedded: EmbeddedStack) -> None:
@@ -97,22 +99,22 @@ async def test_a_long_path(tmp_path: Path) -> None:
     assert not stack.database.socket.parent.exists()
 
 
-async def test_sigterm_leaves_nothing(tmp_path: Path) -> None:
-    async with running_stack(tmp_path) as (process, pids):
+async def test_sigterm_leaves_nothing(folder: Path) -> None:
+    async with running_stack(folder) as (process, pids):
         assert all(map(is_running, pids))
-        assert len(sockets_in(tmp_path)) == 2
+        assert len(sockets_in(folder)) == 2
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 15) == 0
     assert not any(map(is_running, pids))
-    assert sockets_in(tmp_path) == []
-    assert not (tmp_path / "lock").exists()
+    assert sockets_in(folder) == []
+    assert not (folder / "lock").exists()
 
 
-async def test_sigkill_leaves_no_orphan_and_the_folder_free(tmp_path: Path) -> None:
-    async with running_stack(tmp_path) as (process, pids):
+async def test_sigkill_leaves_no_orphan_and_the_folder_free(folder: Path) -> None:
+    async with running_stack(folder) as (process, pids):
         process.kill()
         await process.wait()
-        async with EmbeddedStack(tmp_path) as stack, await connect(stack.database_url) as conn:
+        async with EmbeddedStack(folder) as stack, await connect(stack.database_url) as conn:
             assert await value(conn, "select 1") == 1
             assert not any(map(is_running, pids))
 
@@ -146,12 +148,13 @@ async def test_a_broken_database_is_reported_with_its_log(tmp_path: Path) -> Non
 
 async def test_clients_reconnect_after_a_crash(embedded: EmbeddedStack) -> None:
     async with await connect(embedded.database_url) as conn:
+        restarts = embedded.database_child.restarts, embedded.valkey_child.restarts
         kill(embedded.database_child.pid)
         with pytest.raises(psycopg.OperationalError):
             await conn.execute("select 1")
     kill(embedded.valkey_child.pid)
-    await until(embedded.database.answers)
-    await until(embedded.valkey.answers)
+    await started_again(embedded.database_child, restarts[0] + 1, embedded.database.answers)
+    await started_again(embedded.valkey_child, restarts[1] + 1, embedded.valkey.answers)
     async with await connect(embedded.database_url) as conn:
         assert await value(conn, "select 1") == 1
 

@@ -38,7 +38,12 @@ async def test_a_child_that_dies_is_started_again(supervisor: Supervisor) -> Non
         await until(lambda: child.restarts == 1 and child.pid is not None)
     assert child.pid != first
     (death,) = [entry for entry in logs if entry["event"] == "child_died"]
-    assert (death["name"], death["pid"], death["signal"], death["log_level"]) == ("sleeper", first, "SIGKILL", "warning")
+    assert (death["name"], death["pid"], death["signal"], death["log_level"]) == (
+        "sleeper",
+        first,
+        "SIGKILL",
+        "warning",
+    )
 
 
 async def test_deaths_in_a_row_are_answered_ever_more_slowly(supervisor: Supervisor) -> None:
@@ -171,7 +176,8 @@ async def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("code", "fields"), [(0, {"exit_code": 0}), (70, {"exit_code": 70}), (-9, {"signal": "SIGKILL"}), (-99, {"signal": "99"})]
+    ("code", "fields"),
+    [(0, {"exit_code": 0}), (70, {"exit_code": 70}), (-9, {"signal": "SIGKILL"}), (-99, {"signal": "99"})],
 )
 def test_ending(code: int, fields: dict[str, object]) -> None:
     assert ending(code) == fields

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as Lost
 from pinguin.embedded import valkey
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import PinguinError
-from tests.embedded.processes import kill, until
+from tests.embedded.processes import kill, started_again
 
 StartStack = Callable[..., AbstractAsyncContextManager[EmbeddedStack]]
 
@@ -37,7 +37,7 @@ async def test_kill_loses_no_acknowledged_write(start_stack: StartStack) -> None
         await asyncio.sleep(0.5)
         kill(stack.valkey_child.pid)
         done = await asyncio.wait_for(counting, 10)
-        await until(stack.valkey.answers)
+        await started_again(stack.valkey_child, 1, stack.valkey.answers)
         async with Redis.from_url(stack.redis_url) as redis:
             kept = await redis.dbsize()
             assert kept in (done, done + 1)
@@ -50,8 +50,9 @@ async def test_everysec_keeps_what_is_a_second_old(embedded: EmbeddedStack) -> N
         assert (await redis.config_get("appendfsync"))["appendfsync"] == "everysec"
         await redis.set("old", "kept")
         await asyncio.sleep(1.2)
+        restarts = embedded.valkey_child.restarts
         kill(embedded.valkey_child.pid)
-    await until(embedded.valkey.answers)
+    await started_again(embedded.valkey_child, restarts + 1, embedded.valkey.answers)
     async with Redis.from_url(embedded.redis_url) as redis:
         assert await redis.get("old") == b"kept"
 
@@ -66,11 +67,9 @@ async def test_what_the_broker_needs(embedded: EmbeddedStack) -> None:
         await redis.zadd("schedule", {"a": 1, "b": 2, "c": 3})
         script = redis.register_script("return redis.call('ZRANGEBYSCORE', KEYS[1], 0, ARGV[1])")
         assert await script(keys=["schedule"], args=[2]) == ["a", "b"]
-        waiting = asyncio.create_task(redis.brpop(["queue"], timeout=5))
-        await asyncio.sleep(0.05)
         async with Redis.from_url(embedded.redis_url) as pusher:
-            await pusher.lpush("queue", "job")
-        assert await waiting in (("queue", "job"), ["queue", "job"])
+            asyncio.get_running_loop().call_later(0.05, asyncio.ensure_future, pusher.lpush("queue", "job"))
+            assert list(await redis.brpop(["queue"], timeout=5) or ()) == ["queue", "job"]
         await redis.delete("schedule")
 
 

@@ -84,7 +84,7 @@ export class Connection {
   #welcome(request) {
     const refused = refusal(request.wishes)
     if (refused) throw new ProtocolError('no such database', { cause: refused })
-    for (const [name, value] of settingsIn(request.wishes)) this.dialogue.settings.assign(name, value)
+    this.dialogue.begin(settingsIn(request.wishes))
     this.#started = true
     this.write(welcome(request, this.id, this.backend.parameters))
   }

@@ -1,7 +1,7 @@
 // What the messages of one client mean for the one backend. Every method runs while this client owns the backend.
 import { CopyIn } from './copy.mjs'
 import { log } from './log.mjs'
-import { ProtocolError, SYNC, message, query, split, text, textAt, typeOf } from './messages.mjs'
+import { ProtocolError, SYNC, message, query, text, textAt, typeOf } from './messages.mjs'
 import { BASE, RESET_SQL, Settings } from './settings.mjs'
 import * as statements from './statements.mjs'
 
@@ -20,12 +20,15 @@ export class Dialogue {
   #failed = false
   #tag = null
   #copy = null
+  #told // parameter → the value that the client was last told
+  #outdated = false
 
   /** @param client {id, write(bytes), end()} */
   constructor(backend, client) {
     this.backend = backend
     this.client = client
     this.prefix = `c${client.id}_`
+    this.#told = new Map(backend.parameters)
   }
 
   /** Whether the backend must not go to another client yet. */
@@ -35,6 +38,12 @@ export class Dialogue {
 
   get leavesTraces() {
     return this.tainted || this.settings.size > 0
+  }
+
+  /** With these settings, [name, value]: they take effect with the first message. */
+  begin(settings) {
+    for (const [name, value] of settings) this.settings.assign(name, value)
+    this.#outdated = this.settings.size > 0
   }
 
   handle(bytes) {
@@ -67,10 +76,9 @@ export class Dialogue {
   /** Puts our settings on the session; another client had it. */
   replay() {
     for (const sql of this.settings.statements()) {
-      const { error, bytes } = this.backend.run(sql)
-      if (error) log('replay_failed', { sql })
-      for (const part of split(bytes)) if (typeOf(part) === 'S') this.client.write(part)
+      if (this.backend.run(sql).error) log('replay_failed', { sql })
     }
+    if (this.#outdated) this.#report()
   }
 
   #query(bytes) {
@@ -120,6 +128,7 @@ export class Dialogue {
   }
 
   #answer(reply) {
+    if (reply.ready && this.#outdated) this.#report()
     this.client.write(reply.bytes)
     this.#tag = reply.tag ?? this.#tag
     if (reply.error) {
@@ -135,6 +144,18 @@ export class Dialogue {
       this.#portals.clear()
     }
     this.#unsynced = this.#skipping = this.#failed = false
+  }
+
+  // The build never sends ParameterStatus. psycopg reads times by TimeZone, and dates by DateStyle.
+  #report() {
+    const { status } = this.backend
+    if (status === 'E') return // SHOW would fail
+    for (const [name, told] of this.#told) {
+      const value = this.backend.value(`SHOW ${name}`)
+      if (value !== told) this.client.write(message('S', name, value))
+      this.#told.set(name, value)
+    }
+    this.#outdated = status !== 'I' // a rollback would change them back
   }
 
   // COPY FROM STDIN wants its data within one call, so the statement waits until all of it is here.
@@ -155,8 +176,9 @@ export class Dialogue {
   #translate(sql) {
     if (statements.setsEncoding(sql)) return UTF8 // the build can convert nothing: any other encoding traps at the first ä
     if (this.backend.status === 'E') return sql
+    this.#outdated ||= statements.changesSettings(sql)
+    this.tainted ||= statements.leavesTraces(sql)
     if (statements.isSet(sql)) this.settings.propose(sql)
-    else if (statements.leavesTraces(sql)) this.tainted = true
     return this.#channel(sql) ?? this.#deallocate(sql) ?? this.#reset(sql) ?? sql
   }
 
