@@ -110,7 +110,7 @@ async def test_every_acknowledged_row_survives(start_stack: StartStack, monkeypa
             tasks = [asyncio.create_task(writer.write(url, choose)) for writer in writers]
             tasks.append(asyncio.create_task(keep_house(url)))
             before = sum(writer.acknowledged for writer in writers)
-            await asyncio.sleep(choose.uniform(0.3, 1.0))
+            await asyncio.sleep(choose.uniform(0.2, 0.7))
             kill(stack.database_child.pid)
             await asyncio.wait_for(asyncio.gather(*tasks), 10)
             assert sum(writer.acknowledged for writer in writers) > before

@@ -88,9 +88,9 @@ async def test_only_we_can_reach_it(embedded: EmbeddedStack) -> None:
     assert mode(embedded.valkey.socket) == 0o600
 
 
-async def test_a_long_path(tmp_path: Path) -> None:
+async def test_a_long_path(folder: Path) -> None:
     """Longer than the path of a socket may be, and with a space and an umlaut."""
-    folder = tmp_path / "ä long name" / ("x" * 120)
+    folder = folder.rename(folder.with_name("ä long name " + "x" * 120))
     async with EmbeddedStack(folder) as stack:
         assert len(os.fsencode(stack.database.socket)) < 104
         async with await connect(stack.database_url) as conn, Redis.from_url(stack.redis_url) as redis:

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pinguin.embedded.child import ending
-from pinguin.embedded.supervisor import Backoff, Supervisor
+from pinguin.embedded.supervisor import Backoff, Ready, Supervisor
 from pinguin.errors import PinguinError
 from tests.embedded.processes import is_running, kill, until
 
@@ -75,7 +75,7 @@ async def test_stop_ends_them_in_reverse_order(tmp_path: Path) -> None:
     assert not any(is_running(pid) for pid in pids if pid)
 
 
-def _exists(path: Path):  # type: ignore[no-untyped-def]
+def _exists(path: Path) -> Ready:
     async def ready() -> bool:
         return path.exists()
 
