@@ -1,0 +1,191 @@
+"""Monitors: what users defined, found, listed and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg.rows import class_row, scalar_row
+from psycopg.types.json import Jsonb
+
+from pinguin.db import Connection, queries
+from pinguin.errors import Conflict, NotFound
+from pinguin.model import Status
+
+_SQL = queries("monitors")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What a user may write of a monitor; checked at the border. Times are seconds."""
+
+    name: str
+    type: str
+    target: str
+    options: Mapping[str, Any]
+    interval_s: int
+    timeout_s: float
+    regions: Sequence[str]
+    failure_threshold: int
+    recovery_threshold: int
+    tags: Sequence[str]
+
+    def row(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return values | {
+            "options": Jsonb(self.options, dumps=msgspec.json.encode),
+            "regions": list(self.regions),
+            "tags": list(self.tags),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """A monitor as it is now. `reason`, `message` and `latency_ms` are those of its last result."""
+
+    id: int
+    name: str
+    type: str
+    target: str
+    options: dict[str, Any]
+    interval_s: int
+    timeout_s: float
+    regions: list[str]
+    failure_threshold: int
+    recovery_threshold: int
+    tags: list[str]
+    enabled: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    status: str
+    since: datetime
+    reason: str | None
+    message: str | None
+    latency_ms: float | None
+    last_slot: datetime | None
+    failures: int
+    successes: int
+    incident_started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One row of the list. `rank`, `sort_name` and `id` are its place in the order."""
+
+    id: int
+    name: str
+    type: str
+    target: str
+    interval_s: int
+    regions: list[str]
+    tags: list[str]
+    status: str
+    since: datetime
+    reason: str | None
+    message: str | None
+    latency_ms: float | None
+    last_slot: datetime | None
+    sort_name: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What of the list is wanted; None is all."""
+
+    search: str | None = None
+    status: str | None = None
+    type: str | None = None
+    tag: str | None = None
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """After which row a page of the list begins."""
+
+    rank: int
+    name: str
+    id: int
+
+
+async def create(conn: Connection, definition: Definition) -> int:
+    """The new monitor's id."""
+    cursor = await conn.execute(_SQL["create"], definition.row())
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def update(conn: Connection, monitor_id: int, version: int, updated_at: datetime, definition: Definition) -> None:
+    """Raises `Conflict` unless `version` and `updated_at` are the newest, `NotFound` when it is gone."""
+    given = definition.row() | {"id": monitor_id, "version": version, "updated_at": updated_at}
+    cursor = await conn.execute(_SQL["update"], given)
+    if await cursor.fetchone() is None:
+        await get(conn, monitor_id)
+        raise Conflict("Somebody changed this monitor after you opened it.")
+
+
+async def enable(conn: Connection, monitor_id: int, enabled: bool) -> None:
+    """Resume or pause. Raises `NotFound`."""
+    cursor = await conn.execute(_SQL["enable"], {"id": monitor_id, "enabled": enabled})
+    if await cursor.fetchone() is None:
+        await get(conn, monitor_id)
+
+
+async def archive(conn: Connection, monitor_id: int) -> None:
+    """Delete it, as people see it: its history stays. Raises `NotFound`."""
+    cursor = await conn.execute(_SQL["archive"], {"id": monitor_id})
+    if await cursor.fetchone() is None:
+        raise NotFound(f"There is no monitor {monitor_id}.")
+
+
+async def get(conn: Connection, monitor_id: int) -> Monitor:
+    """Raises `NotFound` when there is none, or it was deleted."""
+    async with conn.cursor(row_factory=class_row(Monitor)) as cursor:
+        await cursor.execute(_SQL["get"], {"id": monitor_id})
+        found = await cursor.fetchone()
+    if found is None:
+        raise NotFound(f"There is no monitor {monitor_id}. It may have been deleted.")
+    return found
+
+
+async def listed(
+    conn: Connection,
+    wanted: Filter,
+    *,
+    after: Place | None = None,
+    most: int = 50,
+    ids: Sequence[int] | None = None,
+) -> list[Listed]:
+    """Up to `most` rows, the worst status first, then by name; `ids` narrows it to these monitors."""
+    given = {
+        "search": wanted.search,
+        "status": wanted.status,
+        "type": wanted.type,
+        "tag": wanted.tag,
+        "after_rank": after and after.rank,
+        "after_name": after and after.name,
+        "after_id": after and after.id,
+        "most": most,
+        "ids": None if ids is None else list(ids),
+    }
+    async with conn.cursor(row_factory=class_row(Listed)) as cursor:
+        await cursor.execute(_SQL["listed"], given)
+        return await cursor.fetchall()
+
+
+async def counts(conn: Connection) -> dict[Status, int]:
+    """How many monitors have each status; every status is there."""
+    cursor = await conn.execute(_SQL["counts"])
+    found = dict(await cursor.fetchall())
+    return {status: found.get(status.value, 0) for status in Status}
+
+
+async def tags(conn: Connection) -> list[str]:
+    """The tags in use."""
+    async with conn.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_SQL["tags"])
+        return list(await cursor.fetchall())

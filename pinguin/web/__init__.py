@@ -1,0 +1,1 @@
+"""The pages: Litestar, Jinja and HTMX over what `pinguin.store` reads."""

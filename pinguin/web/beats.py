@@ -1,0 +1,98 @@
+"""The last-beats bar: one mark a slot, told apart by shape as well as by colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from markupsafe import Markup, escape
+
+from pinguin.store.pages import Beat
+from pinguin.web.words import STATUS_WORDS, exact, latency
+
+BEATS = 30
+STEP = 7
+HEIGHT = 24
+
+_SHAPES = {
+    "up": "M{0} 4.5a2.5 2.5 0 0 1 5 0v15a2.5 2.5 0 0 1-5 0z",
+    "degraded": "M{0} 14a2.5 2.5 0 0 1 5 0v5.5a2.5 2.5 0 0 1-5 0zm.4-7.5a2.1 2.1 0 1 0 4.2 0a2.1 2.1 0 1 0-4.2 0z",
+    "down": "M{0} 2h5v7l-5 2.6zM{0} 15l5-2.6v9.6h-5z",
+    "unknown": "M{0}.75 4.5a1.75 1.75 0 0 1 3.5 0v15a1.75 1.75 0 0 1-3.5 0z",
+    "none": "M{0} 12m1 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0z",
+}
+"""A full bar, a short bar under a dot, a broken bar, an empty bar, a dot."""
+
+_WORST = ("down", "unknown", "degraded", "up")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    status: str
+    words: str
+
+
+def marks(beats: Sequence[Beat], interval_s: int, *, live: bool, now: datetime | None = None) -> list[Mark]:
+    """The last `BEATS` marks, oldest first. Slots without a result are marks of status `none`.
+
+    beats: newest first. live: results are expected by now, so a silence at the end is shown as well.
+    """
+    ordered = sorted(beats, key=_at)
+    slots = [_slot(list(group)) for _, group in groupby(ordered, _at)]
+    found: list[Mark] = []
+    previous: datetime | None = None
+    for at, mark in slots:
+        if previous is not None and _silent(at - previous, interval_s):
+            found.append(Mark("none", f"no result between {exact(previous)} and {exact(at)}"))
+        found.append(mark)
+        previous = at
+    if live and previous is not None and _silent((now or datetime.now(UTC)) - previous, interval_s, patience=2.5):
+        found.append(Mark("none", f"no result since {exact(previous)}"))
+    return found[-BEATS:]
+
+
+def bar(found: Sequence[Mark]) -> Markup:
+    """`found` as a picture of a fixed size, the newest at the right."""
+    padding = BEATS - len(found)
+    drawn = [f'<path class="b-void" d="{_SHAPES["none"].format(n * STEP + 1)}"/>' for n in range(padding)]
+    drawn += [
+        f'<path class="b-{mark.status}" d="{_SHAPES[mark.status].format((padding + n) * STEP + 1)}">'
+        f"<title>{escape(mark.words)}</title></path>"
+        for n, mark in enumerate(found)
+    ]
+    width = BEATS * STEP
+    return Markup(  # noqa: S704 — every part is escaped or our own
+        f'<svg class="beats" role="img" aria-label="{escape(summary(found))}" viewBox="0 0 {width} {HEIGHT}"'
+        f' width="{width}" height="{HEIGHT}">{"".join(drawn)}</svg>'
+    )
+
+
+def summary(found: Sequence[Mark]) -> str:
+    """The bar in words, for those who do not see it."""
+    if not found:
+        return "No checks yet"
+    counts = [(status, sum(mark.status == status for mark in found)) for status in (*_WORST, "none")]
+    words = [f"{count} {STATUS_WORDS.get(status, 'missing')}" for status, count in counts if count]
+    return f"Last {len(found)} checks: {', '.join(words)}"
+
+
+def _at(beat: Beat) -> datetime:
+    return beat.scheduled_at
+
+
+def _slot(beats: Sequence[Beat]) -> tuple[datetime, Mark]:
+    worst = min(beats, key=lambda beat: _WORST.index(beat.status))
+    words = [f"{exact(worst.scheduled_at)} · {STATUS_WORDS[worst.status]}"]
+    if len(beats) > 1:
+        words.append(f"worst of {len(beats)} regions, in {worst.region}")
+    if worst.latency_ms is not None:
+        words.append(latency(worst.latency_ms))
+    if worst.reason:
+        words.append(f"{worst.reason}: {worst.message}" if worst.message else worst.reason)
+    return worst.scheduled_at, Mark(worst.status, " · ".join(words))
+
+
+def _silent(gap: timedelta, interval_s: int, patience: float = 1.6) -> bool:
+    return gap.total_seconds() > interval_s * patience + (30 if patience > 2 else 0)

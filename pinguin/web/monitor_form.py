@@ -1,0 +1,134 @@
+"""The form of a monitor: its own fields, and the options of its check type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import msgspec
+
+from pinguin.checks.contract import CheckOptions, CheckType, convert
+from pinguin.checks.contract import field as described
+from pinguin.errors import InvalidInput
+from pinguin.store.monitors import Definition, Monitor
+from pinguin.web import forms
+
+OPTION = "options."
+"""Begins the name of every input that belongs to the check type."""
+
+_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+
+
+class MonitorFields(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What every monitor has, whatever its type."""
+
+    name: Annotated[str, described("Name", "What you call it.", placeholder="Shop", min_length=1, max_length=200)]
+    interval_s: Annotated[int, described("Every", "From one check to the next.", unit="s", ge=1, le=86400)] = 60
+    timeout_s: Annotated[
+        float, described("Timeout", "A check that takes longer has failed.", unit="s", gt=0, le=300)
+    ] = 10.0
+    failure_threshold: Annotated[
+        int, described("Down after", "Failed checks in a row.", unit="checks", ge=1, le=100)
+    ] = 2
+    recovery_threshold: Annotated[
+        int, described("Up again after", "Good checks in a row.", unit="checks", ge=1, le=100)
+    ] = 1
+    tags: Annotated[
+        list[str], described("Tags", "One a line, to search and filter by.", placeholder="production", max_length=20)
+    ] = msgspec.field(default_factory=list)
+    regions: Annotated[
+        list[str],
+        described(
+            "Regions", "One a line: the workers that check it. `local` is the one that comes with Pinguin.",
+            advanced=True, min_length=1, max_length=50,
+        ),
+    ] = msgspec.field(default_factory=lambda: ["local"])  # fmt: skip
+
+    def __post_init__(self) -> None:
+        wrong = {
+            "timeout_s": self._wrong_timeout(),
+            "regions": _wrong_items(self.regions, _REGION, "must be lower-case letters, digits and hyphens"),
+            "tags": next((f"{tag[:40]!r} is longer than 50 characters" for tag in self.tags if len(tag) > 50), None),
+        }
+        found = {name: words for name, words in wrong.items() if words}
+        if found:
+            raise InvalidInput(found)
+
+    def _wrong_timeout(self) -> str | None:
+        if self.timeout_s <= self.interval_s:
+            return None
+        return f"must be at most the {self.interval_s} s between two checks, or they would overlap"
+
+
+def _wrong_items(items: list[str], pattern: re.Pattern[str], words: str) -> str | None:
+    return next((f"{item[:40]!r} {words}" for item in items if not pattern.fullmatch(item)), None)
+
+
+@dataclass(slots=True)
+class Form:
+    """A form as the page draws it. problems: what belongs to no single field."""
+
+    kind: CheckType
+    fields: list[forms.Field]
+    options: list[forms.Field]
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> bool:
+        return bool(self.problems) or any(each.error for each in (*self.fields, *self.options))
+
+
+def blank(kind: CheckType) -> Form:
+    return Form(kind, forms.fields(MonitorFields), forms.fields(kind.options, OPTION))
+
+
+def of(monitor: Monitor, kind: CheckType) -> Form:
+    """Filled in with `monitor`; its options too, if it is of this type."""
+    form = blank(kind)
+    stored = {name: getattr(monitor, name) for name in MonitorFields.__struct_fields__}
+    forms.fill(form.fields, stored)
+    if monitor.type == kind.name:
+        forms.fill(form.options, monitor.options)
+    return form
+
+
+def again(kind: CheckType, sent: Mapping[str, str], wrong: InvalidInput | None, saved: Mapping[str, Any]) -> Form:
+    """What was sent, with every error beside its field."""
+    form = blank(kind)
+    for each in form.options:
+        each.saved = each.secret and bool(saved.get(each.key))
+    forms.fill_again([*form.fields, *form.options], sent)
+    if wrong:
+        own = {name: words for name, words in wrong.fields.items() if not name.startswith(OPTION)}
+        theirs = {name.removeprefix(OPTION): words for name, words in wrong.fields.items() if name.startswith(OPTION)}
+        rest = forms.mark(form.fields, own) | forms.mark(form.options, theirs)
+        form.problems = [f"{name}: {words}" for name, words in rest.items()]
+    return form
+
+
+def parse(kind: CheckType, sent: Mapping[str, str], saved: Mapping[str, Any]) -> tuple[Definition, CheckOptions]:
+    """What was sent, strictly. saved: the stored options, whose secrets are kept where none is typed.
+
+    Raises `InvalidInput` with every wrong field of both parts.
+    """
+    wrong: dict[str, str] = {}
+    own, options = None, None
+    try:
+        own = convert(forms.read(forms.fields(MonitorFields), sent, {}), MonitorFields)
+    except InvalidInput as error:
+        wrong |= error.fields
+    try:
+        options = kind.parse(forms.read(forms.fields(kind.options, OPTION), sent, saved))
+    except InvalidInput as error:
+        wrong |= {OPTION + name: words for name, words in error.fields.items()}
+    if own is None or options is None:
+        raise InvalidInput(wrong)
+    return _definition(kind, own, options), options
+
+
+def _definition(kind: CheckType, own: MonitorFields, options: CheckOptions) -> Definition:
+    values = msgspec.structs.asdict(own)
+    values |= {name: list(dict.fromkeys(values[name])) for name in ("regions", "tags")}
+    return Definition(type=kind.name, target=options.target(), options=msgspec.to_builtins(options), **values)

@@ -1,0 +1,180 @@
+"""Adding, editing and cloning monitors, and trying one out before it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.response import Redirect, Template
+
+from pinguin.checks import runner
+from pinguin.checks.contract import CheckType
+from pinguin.checks.runner import Report
+from pinguin.db import connection
+from pinguin.errors import Conflict, InvalidInput, NotFound
+from pinguin.model import PHASES
+from pinguin.store import monitors, pages
+from pinguin.store.monitors import Monitor
+from pinguin.web import monitor_form, views
+from pinguin.web.gate import form
+from pinguin.web.monitor_form import Form
+from pinguin.web.routes.monitor import announce, exists
+from pinguin.web.service import Req, Web, aware, is_fragment, of
+from pinguin.web.templating import render
+
+
+def _kind(web: Web, name: str) -> CheckType:
+    """The check type called `name`; the first one people want, if it is empty."""
+    wanted = name or ("http" if "http" in web.types else next(iter(web.types)))
+    if wanted not in web.types:
+        raise InvalidInput({"type": f"{wanted[:40]!r} is not a check type; there are {', '.join(web.types)}"})
+    return web.types[wanted]
+
+
+async def _source(web: Web, text: str) -> Monitor | None:
+    """The monitor that is cloned, from its id as the page sends it."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise NotFound("There is no such monitor to clone.")
+    async with connection(web.pool) as conn:
+        return await monitors.get(conn, int(text))
+
+
+def _secrets(source: Monitor | None, kind: CheckType) -> Mapping[str, Any]:
+    """Stored options, whose secrets an empty field keeps. Those of another type mean something else."""
+    return source.options if source and source.type == kind.name else {}
+
+
+@get("/monitors/new")
+async def show_new(request: Req) -> Template:
+    web = of(request)
+    source = await _source(web, request.query_params.get("from", ""))
+    kind = _kind(web, request.query_params.get("type", "") or (source.type if source else ""))
+    shown = monitor_form.of(source, kind) if source else monitor_form.blank(kind)
+    if source:
+        shown.fields[0].value = f"{source.name} (copy)"[:200]
+    return _new(request, shown, source)
+
+
+@post("/monitors/new", status_code=200)
+async def create(request: Req) -> Response[Any]:
+    web, sent = of(request), await form(request)
+    source = await _source(web, sent.get("from", ""))
+    kind = _kind(web, sent.get("type", ""))
+    saved = _secrets(source, kind)
+    try:
+        definition, _ = monitor_form.parse(kind, sent, saved)
+    except InvalidInput as wrong:
+        return _new(request, monitor_form.again(kind, sent, wrong, saved), source, status_code=422)
+    async with connection(web.pool) as conn:
+        monitor_id = await monitors.create(conn, definition)
+    await announce(web, monitor_id)
+    return Redirect(f"/monitors/{monitor_id}", status_code=303)
+
+
+@get("/monitors/{monitor_id:int}/edit")
+async def show_edit(request: Req, monitor_id: int) -> Template:
+    web = of(request)
+    async with connection(web.pool) as conn:
+        monitor = await monitors.get(conn, exists(monitor_id))
+    kind = _kind(web, request.query_params.get("type", "") or monitor.type)
+    return _edit(request, monitor_form.of(monitor, kind), monitor)
+
+
+@post("/monitors/{monitor_id:int}/edit", status_code=200)
+async def edit(request: Req, monitor_id: int) -> Response[Any]:
+    web, sent = of(request), await form(request)
+    async with connection(web.pool) as conn:
+        monitor = await monitors.get(conn, exists(monitor_id))
+    kind = _kind(web, sent.get("type", ""))
+    saved = _secrets(monitor, kind)
+    try:
+        definition, _ = monitor_form.parse(kind, sent, saved)
+    except InvalidInput as wrong:
+        return _edit(request, monitor_form.again(kind, sent, wrong, saved), monitor, sent=sent, status_code=422)
+    try:
+        async with connection(web.pool) as conn:
+            await monitors.update(conn, monitor_id, *_base(sent), definition)
+    except Conflict:
+        shown = monitor_form.again(kind, sent, None, saved)
+        return _edit(request, shown, monitor, conflict=True, status_code=409)
+    await announce(web, monitor_id)
+    return Redirect(f"/monitors/{monitor_id}?notice=saved", status_code=303)
+
+
+def _base(sent: Mapping[str, str]) -> tuple[int, datetime]:
+    """Which state of the monitor the form was made from; what is no such thing matches none."""
+    version = sent.get("version", "")
+    good = version.isascii() and version.isdecimal() and len(version) < 10
+    return int(version) if good else 0, aware(sent.get("updated_at", "")) or datetime.fromtimestamp(0, UTC)
+
+
+@post("/monitors/test", status_code=200)
+async def try_out(request: Req) -> Response[Any]:
+    """Runs the check once, here, and saves nothing."""
+    web, sent = of(request), await form(request)
+    source = await _source(web, sent.get("monitor", "") or sent.get("from", ""))
+    kind = _kind(web, sent.get("type", ""))
+    saved = _secrets(source, kind)
+    report, wrong = None, None
+    try:
+        definition, options = monitor_form.parse(kind, sent | {"name": sent.get("name", "").strip() or "Test"}, saved)
+        async with web.tests:
+            report = await runner.run(kind, options, min(definition.timeout_s, 60.0), web.resources)
+    except InvalidInput as error:
+        wrong = error
+    outcome = _outcome(report) if report else None
+    if is_fragment(request):
+        return render(request, "fragments/outcome.html", outcome=outcome, wrong=_named(kind, wrong))
+    shown = monitor_form.again(kind, sent, wrong, saved)
+    if sent.get("monitor") and source:
+        return _edit(request, shown, source, sent=sent, outcome=outcome)
+    return _new(request, shown, source, outcome=outcome)
+
+
+def _named(kind: CheckType, wrong: InvalidInput | None) -> list[tuple[str, str]]:
+    """Errors with the titles of their fields."""
+    shown = monitor_form.again(kind, {}, wrong, {})
+    found = [(each.title, each.error) for each in (*shown.fields, *shown.options) if each.error]
+    return found + [("", words) for words in shown.problems]
+
+
+def _outcome(report: Report) -> views.Line:
+    """The report as if it were a stored result, to be shown the same way."""
+    now = datetime.now(UTC)
+    times = {f"{name}_ms": report.phases.get(name) for name in PHASES}
+    result = pages.ResultRow(
+        scheduled_at=now,
+        region="",
+        status=report.status.value,
+        reason=report.reason,
+        message=report.message,
+        latency_ms=report.latency_ms,
+        started_at=now,
+        recorded_at=now,
+        evidence=dict(report.evidence),
+        **times,
+    )
+    return views.Line(result, views.phases(result))
+
+
+def _new(request: Req, shown: Form, source: Monitor | None, status_code: int = 200, **context: Any) -> Template:
+    return _form(request, shown, status_code, monitor=None, source=source, **context)
+
+
+def _edit(
+    request: Req, shown: Form, monitor: Monitor, status_code: int = 200, sent: Mapping[str, str] | None = None,
+    **context: Any,
+) -> Template:  # fmt: skip
+    """The hidden fields stay those that the form was made from, except after a conflict that was shown."""
+    base = (sent or {}).get("version") or monitor.version, (sent or {}).get("updated_at") or monitor.updated_at
+    return _form(request, shown, status_code, monitor=monitor, source=None, base=base, **context)
+
+
+def _form(request: Req, shown: Form, status_code: int, **context: Any) -> Template:
+    defaults = {"outcome": None, "conflict": False, "base": None}
+    types = of(request).types
+    return render(request, "pages/form.html", status_code=status_code, form=shown, types=types, **(defaults | context))

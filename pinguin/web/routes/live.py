@@ -1,0 +1,137 @@
+"""Live updates: fragments of open pages, sent as events; and the same by polling, where events do not come through."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import datetime
+
+from litestar import get
+from litestar.response import ServerSentEvent, Template
+from litestar.response.sse import ServerSentEventMessage
+
+from pinguin.db import connection
+from pinguin.errors import InvalidInput, NotFound, Unavailable
+from pinguin.store import monitors
+from pinguin.store.monitors import Filter
+from pinguin.web import views
+from pinguin.web.hub import POLL_S, Hub
+from pinguin.web.routes.listing import ORDER, PAGE
+from pinguin.web.routes.monitor import exists
+from pinguin.web.service import Req, aware, of
+from pinguin.web.templating import render
+
+PACE_S = 1.0
+"""A page is told news at most this often."""
+LONGEST_S = 3600.0
+"""A stream ends after this time and the browser comes back, so that an ended session is noticed."""
+
+Messages = AsyncGenerator[ServerSentEventMessage, None]
+
+
+def _ids(request: Req) -> list[int]:
+    texts = request.query_params.get("ids", "").split(",")
+    ids = [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) < 19]
+    if len(ids) > PAGE:
+        raise InvalidInput({"ids": f"must be at most {PAGE}"})
+    return ids
+
+
+@get("/live/list")
+async def live_list(request: Req) -> ServerSentEvent:
+    ids = _ids(request)
+
+    async def message(due: list[int]) -> str:
+        return _text(request, await _list_news(request, due))
+
+    return ServerSentEvent(_stream(of(request).hub, ids, message), headers={"X-Accel-Buffering": "no"})
+
+
+@get("/live/list/rows")
+async def poll_list(request: Req) -> Template:
+    return await _list_news(request, _ids(request))
+
+
+@get("/live/monitors/{monitor_id:int}")
+async def live_monitor(request: Req, monitor_id: int) -> ServerSentEvent:
+    seen = _Seen(_since(request))
+
+    async def message(_: list[int]) -> str:
+        return _text(request, await _monitor_news(request, monitor_id, seen))
+
+    stream = _stream(of(request).hub, [exists(monitor_id)], message)
+    return ServerSentEvent(stream, headers={"X-Accel-Buffering": "no"})
+
+
+@get("/live/monitors/{monitor_id:int}/rows")
+async def poll_monitor(request: Req, monitor_id: int) -> Template:
+    return await _monitor_news(request, exists(monitor_id), _Seen(_since(request)))
+
+
+class _Seen:
+    """The slot of the newest result that a page shows."""
+
+    def __init__(self, slot: datetime | None) -> None:
+        self.slot = slot
+
+
+def _since(request: Req) -> datetime | None:
+    return aware(request.query_params.get("since", "").replace(" ", "+"))
+
+
+async def _list_news(request: Req, due: list[int]) -> Template:
+    web = of(request)
+    async with connection(web.pool) as conn:
+        listed = await monitors.listed(conn, Filter(), ids=due, most=PAGE)
+        rows = await views.rows(conn, listed)
+        counts = await monitors.counts(conn)
+    return render(request, "fragments/list_news.html", rows=rows, counts=counts, order=ORDER, chosen={})
+
+
+async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
+    async with connection(of(request).pool) as conn:
+        head = await views.head(conn, monitor_id)
+        lines = await views.recent(conn, monitor_id, since=seen.slot)
+    if lines:
+        seen.slot = lines[0].result.scheduled_at
+    return render(request, "fragments/monitor_news.html", head=head, lines=lines)
+
+
+def _text(request: Req, template: Template) -> str:
+    engine = request.app.template_engine
+    assert engine is not None
+    assert template.template_name is not None
+    text: str = engine.get_template(template.template_name).render(**template.context)
+    return text
+
+
+async def _stream(hub: Hub, ids: list[int], message: Callable[[list[int]], Awaitable[str]]) -> Messages:
+    """`news` events with fragments, and `list` events when monitors were added, edited or deleted."""
+    ends = time.monotonic() + LONGEST_S
+    with hub.page(ids) as page:
+        yield ServerSentEventMessage(comment="open", retry=2000)
+        while time.monotonic() < ends:
+            due, changed = await page.news(POLL_S)
+            if page.ended:
+                return
+            if not hub.connected:
+                due = ids
+            for event in await _events(due, changed, message):
+                yield event
+            await asyncio.sleep(PACE_S)
+
+
+async def _events(
+    due: list[int], changed: bool, message: Callable[[list[int]], Awaitable[str]]
+) -> list[ServerSentEventMessage]:
+    """What to send now; a comment at least, so that a connection that is gone is noticed."""
+    try:
+        found = [ServerSentEventMessage(event="news", data=await message(due))] if due else []
+    except NotFound:
+        changed, found = True, []
+    except Unavailable:
+        found = []
+    if changed:
+        found.append(ServerSentEventMessage(event="list", data="changed"))
+    return found or [ServerSentEventMessage(comment="still here")]

@@ -1,0 +1,68 @@
+"""What the pages need, made once and passed in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import State
+
+from pinguin.broker import Broker
+from pinguin.checks.contract import CheckType, Resources
+from pinguin.db import Pool
+from pinguin.settings import Settings
+from pinguin.web.hub import Hub
+from pinguin.web.passwords import Passwords
+from pinguin.web.throttle import Throttle
+
+Req = Request[Any, Any, State]
+
+
+@dataclass(slots=True)
+class Web:
+    """One web process. tests: how many "test now" checks run at the same time."""
+
+    settings: Settings
+    pool: Pool
+    broker: Broker
+    hub: Hub
+    types: Mapping[str, CheckType]
+    passwords: Passwords = field(default_factory=Passwords)
+    resources: Resources = field(default_factory=Resources)
+    tests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+    guesses: Throttle = field(default_factory=lambda: Throttle(most=8, window_s=600))
+    callers: Throttle = field(default_factory=lambda: Throttle(most=40, window_s=600))
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request of somebody who is signed in. token: the session's, from the cookie."""
+
+    account_id: int
+    name: str
+    csrf: str
+
+
+def of(request: Req) -> Web:
+    """The process that answers `request`."""
+    web = request.app.state.web
+    assert isinstance(web, Web)
+    return web
+
+
+def is_fragment(request: Req) -> bool:
+    """Whether HTMX asked, and wants a piece of a page."""
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
+
+
+def aware(text: str) -> datetime | None:
+    """A moment as the pages write it in addresses, or None."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

@@ -1,0 +1,195 @@
+// The live parts: themes, times, tooltips, and what to do when events do not come through.
+"use strict";
+
+const THEMES = ["system", "light", "dark"];
+
+function theme() {
+  return document.documentElement.dataset.theme || "system";
+}
+
+function labelTheme(button) {
+  const words = { system: "as the system has them", light: "light", dark: "dark" };
+  button.setAttribute("aria-label", `Colours: ${words[theme()]}`);
+  button.title = `Colours: ${words[theme()]}`;
+}
+
+function startTheme() {
+  const button = document.getElementById("theme");
+  button.hidden = false;
+  labelTheme(button);
+  button.addEventListener("click", () => {
+    const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+    if (next === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = next;
+    if (next === "system") localStorage.removeItem("theme");
+    else localStorage.setItem("theme", next);
+    labelTheme(button);
+  });
+}
+
+// --- times: relative ones go on, exact ones are in the reader's own time zone
+
+const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+const pad = (number) => String(number).padStart(2, "0");
+
+function zone(moment) {
+  const part = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(moment);
+  return part.find((each) => each.type === "timeZoneName").value;
+}
+
+function exact(moment) {
+  const date = `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())}`;
+  return `${date} ${pad(moment.getHours())}:${pad(moment.getMinutes())}:${pad(moment.getSeconds())} ${zone(moment)}`;
+}
+
+function largest(seconds) {
+  const [size, unit] = UNITS.find(([size]) => seconds >= size) || [1, "s"];
+  return `${Math.floor(seconds / size)} ${unit}`;
+}
+
+function duration(seconds) {
+  const first = UNITS.findIndex(([size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  const [size, unit] = UNITS[first];
+  const head = `${Math.floor(seconds / size)} ${unit}`;
+  if (first === UNITS.length - 1) return head;
+  const [smaller, name] = UNITS[first + 1];
+  const rest = Math.floor((seconds % size) / smaller);
+  return rest ? `${head} ${rest} ${name}` : head;
+}
+
+function timeWords(kind, moment) {
+  const seconds = Math.max(0, Math.round((Date.now() - moment) / 1000));
+  if (kind === "ago") return seconds < 5 ? "just now" : `${largest(seconds)} ago`;
+  if (kind === "since") return duration(seconds);
+  if (kind === "tick-time") return `${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
+  if (kind === "tick-date") return moment.toLocaleDateString("en", { day: "numeric", month: "short" }).split(" ").reverse().join(" ");
+  return exact(moment);
+}
+
+function tellTimes(root) {
+  for (const element of root.querySelectorAll("time[data-time]")) {
+    const moment = new Date(element.dateTime);
+    const words = timeWords(element.dataset.time, moment);
+    if (element.textContent !== words) element.textContent = words;
+    element.title = exact(moment);
+  }
+}
+
+// --- tooltips: what <title> says, at once, and for the mark that is nearest
+
+const STAMP = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/g;
+
+function words(mark) {
+  const title = mark.querySelector("title");
+  if (title) {
+    mark.dataset.tip = title.textContent;
+    title.remove();
+  }
+  const text = mark.dataset.tip || "";
+  return text.replace(STAMP, (stamp) => exact(new Date(stamp.replace(" UTC", "Z").replace(" ", "T"))));
+}
+
+function markAt(svg, x) {
+  const box = svg.getBoundingClientRect();
+  const share = (x - box.left) / box.width;
+  if (svg.matches(".beats")) return svg.children[Math.min(svg.children.length - 1, Math.floor(share * svg.children.length))];
+  const place = share * svg.viewBox.baseVal.width;
+  const marks = svg.querySelectorAll(svg.matches(".plot") ? ".hit" : "rect");
+  const covers = (mark) => place >= mark.x.baseVal.value && place <= mark.x.baseVal.value + mark.width.baseVal.value;
+  return [...marks].find(covers) || [...svg.querySelectorAll(".shade")].find(covers);
+}
+
+function startTips() {
+  const tip = document.getElementById("tip");
+  let marked = null;
+  const hide = () => {
+    tip.hidden = true;
+    if (marked) marked.classList.remove("on");
+    marked = null;
+  };
+  const show = (event) => {
+    const svg = event.target.closest && event.target.closest("svg.beats, svg.plot, svg.phases");
+    const mark = svg && markAt(svg, event.clientX);
+    const text = mark && words(mark);
+    if (!text) return hide();
+    if (marked && marked !== mark) marked.classList.remove("on");
+    marked = mark;
+    mark.classList.add("on");
+    tip.replaceChildren(...text.split(" · ").map((line) => Object.assign(document.createElement("span"), { textContent: line })));
+    tip.hidden = false;
+    const left = Math.min(Math.max(8, event.clientX - tip.offsetWidth / 2), innerWidth - tip.offsetWidth - 8);
+    const top = svg.matches(".plot") ? event.clientY - tip.offsetHeight - 16 : svg.getBoundingClientRect().top - tip.offsetHeight - 8;
+    tip.style.left = `${left}px`;
+    tip.style.top = `${Math.max(8, top)}px`;
+  };
+  document.addEventListener("pointermove", show);
+  document.addEventListener("pointerdown", show);
+  document.addEventListener("scroll", hide, { passive: true });
+  document.addEventListener("pointerleave", hide);
+}
+
+// --- live or not
+
+let connected = false;
+
+function sayLive() {
+  const live = document.getElementById("live");
+  live.hidden = !document.querySelector("[sse-connect]");
+  live.classList.toggle("off", !connected);
+  const text = connected ? "Live" : "Every 15 s";
+  if (live.lastElementChild.textContent !== text) live.lastElementChild.textContent = text;
+}
+
+function startLive() {
+  document.addEventListener("htmx:sseOpen", () => { connected = true; sayLive(); });
+  for (const name of ["htmx:sseError", "htmx:sseClose"]) {
+    document.addEventListener(name, () => { connected = false; setTimeout(sayLive, 3000); });
+  }
+  setInterval(() => {
+    if (connected || document.hidden) return;
+    for (const element of document.querySelectorAll('[hx-trigger="poll"]')) htmx.trigger(element, "poll");
+  }, 15000);
+  // A chart that somebody reads stays as it is.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const chart = event.target.closest && event.target.matches("#chart") && event.target;
+    if (chart && (chart.querySelector("details[open]") || chart.matches(":hover"))) event.preventDefault();
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    tellTimes(document);
+    const lines = document.getElementById("lines");
+    while (lines && lines.children.length > 200) lines.lastElementChild.remove();
+    if (event.target.id === "results") markCount();
+  });
+  document.addEventListener("htmx:oobAfterSwap", () => { tellTimes(document); markCount(); });
+}
+
+// The counts come without the filter of this page, which only the page knows.
+function markCount() {
+  const counts = document.getElementById("counts");
+  if (!counts) return;
+  const here = new URLSearchParams(location.search);
+  for (const link of counts.querySelectorAll("a")) {
+    const there = new URLSearchParams(here);
+    there.delete("after");
+    if (link.dataset.status) there.set("status", link.dataset.status);
+    else there.delete("status");
+    link.search = there.toString();
+    if ((here.get("status") || "") === link.dataset.status) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  startTheme();
+  startTips();
+  startLive();
+  tellTimes(document);
+  setTimeout(sayLive, 400);
+  setInterval(() => { if (!document.hidden) tellTimes(document); }, 5000);
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+});

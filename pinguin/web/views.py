@@ -1,0 +1,154 @@
+"""What the templates draw, put together from a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup
+
+from pinguin.db import Connection
+from pinguin.model import PHASES, Status
+from pinguin.store import monitors, pages
+from pinguin.store.monitors import Listed, Monitor
+from pinguin.store.pages import Beat, Incident, Percentiles, Ratio, ResultRow, Uptime
+from pinguin.web import beats, chart
+from pinguin.web.chart import Chart, Range
+
+RESULTS = 30
+INCIDENTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the list."""
+
+    monitor: Listed
+    bar: Markup
+    uptime: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The top of a monitor's page. ordinary: what is expected of a monitor that runs."""
+
+    monitor: Monitor
+    bar: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One phase of a check: where it begins and how long it is, of 100."""
+
+    name: str
+    ms: float
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A result with its phases."""
+
+    result: ResultRow
+    phases: Sequence[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """The chart's section of a monitor's page."""
+
+    range: Range
+    chart: Chart
+    percentiles: Percentiles
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that a monitor's page shows."""
+
+    head: Head
+    latency: Latency
+    uptimes: Sequence[tuple[Uptime, Ratio | None]]
+    incidents: Sequence[Incident]
+    lines: Sequence[Line]
+    older: str
+    certificate: dict[str, Any] | None
+
+
+async def rows(conn: Connection, listed: Sequence[Listed]) -> list[Row]:
+    """Two queries, however many monitors."""
+    ids = [monitor.id for monitor in listed]
+    found = await pages.beats(conn, ids, beats.BEATS)
+    uptime = await pages.uptime_day(conn, ids)
+    return [Row(each, _bar(each, found[each.id]), uptime.get(each.id)) for each in listed]
+
+
+async def head(conn: Connection, monitor_id: int) -> Head:
+    monitor = await monitors.get(conn, monitor_id)
+    found = await pages.beats(conn, [monitor_id], beats.BEATS)
+    return Head(monitor, _bar(monitor, found[monitor_id]))
+
+
+async def latency(conn: Connection, monitor: Monitor, span: Range) -> Latency:
+    now = datetime.now(UTC)
+    window = span.window(monitor.id, now)
+    buckets = await pages.buckets(conn, window)
+    spans = await pages.spans(conn, window)
+    drawn = chart.draw(window, buckets, spans, interval_s=monitor.interval_s, columns=span.columns, now=now)
+    return Latency(span, drawn, await pages.percentiles(conn, window))
+
+
+async def story(conn: Connection, monitor_id: int, span: Range, before: datetime | None) -> Story:
+    top = await head(conn, monitor_id)
+    ratios = await pages.check_ratios(conn, monitor_id)
+    lines = await recent(conn, monitor_id, before=before)
+    return Story(
+        head=top,
+        latency=await latency(conn, top.monitor, span),
+        uptimes=[(each, ratios.get(each.label)) for each in await pages.uptimes(conn, monitor_id)],
+        incidents=await pages.incidents(conn, monitor_id=monitor_id, most=INCIDENTS),
+        lines=lines,
+        older=lines[-1].result.scheduled_at.isoformat() if len(lines) == RESULTS else "",
+        certificate=_certificate(lines),
+    )
+
+
+async def recent(
+    conn: Connection, monitor_id: int, *, before: datetime | None = None, since: datetime | None = None
+) -> list[Line]:
+    """Up to `RESULTS` lines, newest first. Looks back no more than 90 days."""
+    ending = before or datetime.now(UTC) + timedelta(days=1)
+    found = await pages.results(
+        conn, monitor_id, before=ending, since=since or ending - timedelta(days=91), most=RESULTS
+    )
+    return [Line(result, phases(result)) for result in found]
+
+
+def phases(result: ResultRow) -> list[Piece]:
+    """The timed parts of a result, one after the other."""
+    times = [(name, getattr(result, f"{name}_ms")) for name in PHASES]
+    known = [(name, ms) for name, ms in times if ms is not None]
+    total = sum(ms for _, ms in known) or 1.0
+    pieces, start = [], 0.0
+    for name, ms in known:
+        width = 100 * ms / total
+        pieces.append(Piece(name, ms, round(start, 1), round(width, 1)))
+        start += width
+    return pieces
+
+
+def _bar(monitor: Listed | Monitor, found: Sequence[Beat]) -> Markup:
+    live = monitor.status not in (Status.PAUSED, Status.PENDING)
+    return beats.bar(beats.marks(found, monitor.interval_s, live=live))
+
+
+def _certificate(lines: Sequence[Line]) -> dict[str, Any] | None:
+    """The certificate of the newest result that saw one."""
+    for line in lines:
+        found = line.result.evidence.get("certificate")
+        if isinstance(found, dict):
+            return found
+    return None

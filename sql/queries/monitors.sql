@@ -1,0 +1,69 @@
+-- name: create
+-- The trigger writes the first version and the state beside it.
+insert into monitors (name, type, target, options, interval_s, timeout_s, regions, failure_threshold,
+  recovery_threshold, tags)
+values (%(name)s, %(type)s, %(target)s, %(options)s, %(interval_s)s, %(timeout_s)s, %(regions)s,
+  %(failure_threshold)s, %(recovery_threshold)s, %(tags)s)
+returning id
+
+-- name: update
+-- Compare and set: a name or a tag changes updated_at alone, all else the version too, so both are compared.
+update monitors
+set name = %(name)s, type = %(type)s, target = %(target)s, options = %(options)s, interval_s = %(interval_s)s,
+  timeout_s = %(timeout_s)s, regions = %(regions)s, failure_threshold = %(failure_threshold)s,
+  recovery_threshold = %(recovery_threshold)s, tags = %(tags)s
+where id = %(id)s and version = %(version)s and updated_at = %(updated_at)s and archived_at is null
+returning id
+
+-- name: enable
+-- Pausing twice changes nothing: only a change makes a version.
+update monitors set enabled = %(enabled)s
+where id = %(id)s and archived_at is null and enabled is distinct from %(enabled)s
+returning id
+
+-- name: archive
+-- Deleted for people; its history keeps its name.
+update monitors set archived_at = now() where id = %(id)s and archived_at is null returning id
+
+-- name: get
+-- One monitor with its state and the cause of the open incident.
+select m.id, m.name, m.type, m.target, m.options, m.interval_s, m.timeout_s, m.regions, m.failure_threshold,
+  m.recovery_threshold, m.tags, m.enabled, m.version, m.created_at, m.updated_at, s.status::text as status, s.since,
+  s.reason, s.message, s.latency_ms, s.last_slot, s.failures, s.successes, i.started_at as incident_started_at
+from monitors m
+join monitor_states s on s.monitor_id = m.id
+left join incidents i on i.id = s.incident_id
+where m.id = %(id)s and m.archived_at is null
+
+-- name: listed
+-- A page of the list: what is worst comes first, then by name. The cursor is the last row's sort key.
+with ranked as (
+  select m.id, m.name, m.type, m.target, m.interval_s, m.regions, m.tags, s.status::text as status, s.since, s.reason,
+    s.message, s.latency_ms, s.last_slot, lower(m.name) as sort_name,
+    array_position('{down,degraded,unknown,pending,up,maintenance,paused}'::monitor_status[], s.status) as rank
+  from monitors m
+  join monitor_states s on s.monitor_id = m.id
+  where m.archived_at is null
+    and (%(ids)s::bigint[] is null or m.id = any(%(ids)s))
+    and (%(status)s::monitor_status is null or s.status = %(status)s)
+    and (%(type)s::text is null or m.type = %(type)s)
+    and (%(tag)s::text is null or m.tags @> array[%(tag)s])
+    and (%(search)s::text is null
+      or strpos(lower(concat_ws(' ', m.name, m.target, array_to_string(m.tags, ' '))), lower(%(search)s)) > 0)
+)
+select * from ranked
+where %(after_id)s::bigint is null
+  or (rank, sort_name, id) > (%(after_rank)s::integer, %(after_name)s::text, %(after_id)s::bigint)
+order by rank, sort_name, id
+limit %(most)s
+
+-- name: counts
+-- How many monitors have each status.
+select s.status::text as status, count(*) as monitors
+from monitors m join monitor_states s on s.monitor_id = m.id
+where m.archived_at is null
+group by s.status
+
+-- name: tags
+-- Every tag in use, to filter by.
+select distinct tag from monitors, unnest(tags) tag where archived_at is null order by tag limit 200

@@ -1,0 +1,142 @@
+-- name: beats
+-- The last results of each monitor, for the bars. The window keeps a long-paused monitor from reading every chunk.
+select b.*
+from unnest(%(monitors)s::bigint[]) wanted (id)
+join monitors m on m.id = wanted.id
+cross join lateral (
+  select r.monitor_id, r.scheduled_at, r.region, r.status::text as status, r.reason, r.message, r.latency_ms
+  from results r
+  where r.monitor_id = m.id
+    and r.scheduled_at > now() - greatest(m.interval_s * 120, 86400) * interval '1 second'
+  order by r.scheduled_at desc
+  limit %(most)s * cardinality(m.regions)) b
+
+-- name: uptime_day
+-- Time-weighted uptime of a page of monitors over the last 24 hours.
+select monitor_id, uptime from uptime(%(monitors)s::bigint[], now() - interval '24 hours', now())
+
+-- name: uptimes
+-- One monitor's uptime, weighted by time, over the four windows that people ask for.
+select w.label, u.uptime, u.up_s, u.down_s, u.unmonitored_s
+from (values (1, '24 h', interval '24 hours'), (2, '7 d', interval '7 days'), (3, '30 d', interval '30 days'),
+  (4, '1 y', interval '365 days')) w (place, label, span)
+left join lateral uptime(array[%(monitor)s]::bigint[], now() - w.span, now()) u on true
+order by w.place
+
+-- name: check_ratios
+-- The share of good checks over the same windows, from roll-ups: hours up to 30 days, days for the year.
+with h as (
+  select bucket, up + degraded as good, up + degraded + down as judged
+  from results_hourly
+  where monitor_id = %(monitor)s and bucket > now() - interval '30 days'
+), d as (
+  select sum(up + degraded) as good, sum(up + degraded + down) as judged
+  from results_daily
+  where monitor_id = %(monitor)s and bucket > now() - interval '365 days'
+)
+select '24 h' as label, sum(good)::bigint as good, sum(judged)::bigint as judged from h
+where bucket > now() - interval '24 hours'
+union all
+select '7 d', sum(good)::bigint, sum(judged)::bigint from h where bucket > now() - interval '7 days'
+union all
+select '30 d', sum(good)::bigint, sum(judged)::bigint from h
+union all
+select '1 y', good::bigint, judged::bigint from d
+
+-- name: chart_raw
+-- Latency of the good checks in buckets, from raw results (short spans).
+select time_bucket(%(bucket_s)s * interval '1 second', scheduled_at, origin => %(origin)s::timestamptz) as at,
+  count(*) as checks, count(*) filter (where status = 'down') as down,
+  percentile_cont(0.5) within group (order by latency_ms) filter (where status in ('up', 'degraded')) as p50,
+  percentile_cont(0.95) within group (order by latency_ms) filter (where status in ('up', 'degraded')) as p95
+from results
+where monitor_id = %(monitor)s and scheduled_at >= %(origin)s and scheduled_at < %(ending)s
+group by 1
+order by 1
+
+-- name: chart_hourly
+-- The same from hourly roll-ups, their histograms added up.
+select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
+  sum(checks)::bigint as checks, sum(down)::bigint as down,
+  histogram_percentile(histogram_sum(latency_histogram), 0.5) as p50,
+  histogram_percentile(histogram_sum(latency_histogram), 0.95) as p95
+from results_hourly
+where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
+group by 1
+order by 1
+
+-- name: chart_daily
+-- The same from daily roll-ups.
+select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
+  sum(checks)::bigint as checks, sum(down)::bigint as down,
+  histogram_percentile(histogram_sum(latency_histogram), 0.5) as p50,
+  histogram_percentile(histogram_sum(latency_histogram), 0.95) as p95
+from results_daily
+where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
+group by 1
+order by 1
+
+-- name: percentiles_raw
+-- Exact percentiles of a short span.
+select percentile_cont(0.5) within group (order by latency_ms) as p50,
+  percentile_cont(0.95) within group (order by latency_ms) as p95,
+  percentile_cont(0.99) within group (order by latency_ms) as p99, count(latency_ms) as checks
+from results
+where monitor_id = %(monitor)s and scheduled_at >= %(origin)s and scheduled_at < %(ending)s
+  and status in ('up', 'degraded')
+
+-- name: percentiles_hourly
+-- Percentiles of a longer span, from histograms: within 3 %% of the exact value.
+select histogram_percentile(bins, 0.5) as p50, histogram_percentile(bins, 0.95) as p95,
+  histogram_percentile(bins, 0.99) as p99, coalesce(checks, 0) as checks
+from (
+  select histogram_sum(latency_histogram) as bins, sum(latency_count)::bigint as checks
+  from results_hourly
+  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s) total
+
+-- name: percentiles_daily
+-- The same from days.
+select histogram_percentile(bins, 0.5) as p50, histogram_percentile(bins, 0.95) as p95,
+  histogram_percentile(bins, 0.99) as p99, coalesce(checks, 0) as checks
+from (
+  select histogram_sum(latency_histogram) as bins, sum(latency_count)::bigint as checks
+  from results_daily
+  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s) total
+
+-- name: spans
+-- Which status it had when, within a window, to shade the chart.
+with t as (
+  (select at, to_status, id from transitions
+    where monitor_id = %(monitor)s and at <= %(origin)s order by at desc, id desc limit 1)
+  union all
+  (select at, to_status, id from transitions
+    where monitor_id = %(monitor)s and at > %(origin)s and at < %(ending)s order by at desc, id desc limit 500)
+)
+select greatest(at, %(origin)s::timestamptz) as starts,
+  least(lead(at, 1, 'infinity') over (order by at, id), %(ending)s::timestamptz) as ends, to_status::text as status
+from t
+order by at, id
+
+-- name: results
+-- The newest results of a monitor, older than `before`.
+select scheduled_at, region, status::text as status, reason, message, latency_ms, dns_ms, connect_ms, tls_ms,
+  first_byte_ms, transfer_ms, started_at, recorded_at, evidence
+from results
+where monitor_id = %(monitor)s and scheduled_at < %(before)s and scheduled_at > %(since)s
+order by scheduled_at desc, region
+limit %(most)s
+
+-- name: incidents
+-- Incidents, newest first, of one monitor or of all. The cursor is the last row's start and id.
+select i.id, i.monitor_id, m.name, m.target, m.archived_at is not null as archived, i.started_at, i.confirmed_at,
+  i.ended_at, i.reason, i.message, i.region, i.evidence, i.closed_by
+from incidents i join monitors m on m.id = i.monitor_id
+where (%(monitor)s::bigint is null or i.monitor_id = %(monitor)s)
+  and (not %(open_only)s or i.ended_at is null)
+  and (%(before_id)s::bigint is null or (i.started_at, i.id) < (%(before)s::timestamptz, %(before_id)s::bigint))
+order by i.started_at desc, i.id desc
+limit %(most)s
+
+-- name: ready
+-- Whether the database answers.
+select 1 as one
