@@ -4,6 +4,9 @@ import fs from 'node:fs'
 import path from 'node:path'
 
 const IO_ERROR = 29 // EIO, as WASI counts
+/** How often the database asked for it: in the log, this shows that the replacement is in force. */
+export const counter = { syncs: 0 }
+
 const NOTHING_TO_SYNC = new Set(['EINVAL', 'EBADF', 'EISDIR'])
 
 function syncDirectory(stream, FS) {
@@ -16,6 +19,7 @@ function syncDirectory(stream, FS) {
 
 function syncing(module, syncFile) {
   return fd => {
+    counter.syncs++
     try {
       const stream = module().FS.getStream(fd)
       if (stream?.nfd !== undefined) syncFile(stream.nfd)

@@ -1,5 +1,6 @@
 // What the processes of a PostgreSQL server do that is not here: checkpoints, and the end of transactions that nobody goes on with.
 import { errorText } from './backend.mjs'
+import { counter } from './durability.mjs'
 import { log } from './log.mjs'
 
 const LOOK_MS = 2000
@@ -54,6 +55,6 @@ export class Housekeeping {
     this.#lastCheckpoint = Date.now()
     this.#checkpointed = backend.value('SELECT pg_current_wal_lsn()')
     const tookMs = Math.round(performance.now() - started)
-    log('checkpoint', { error: error && errorText(error), walBytes, tookMs, heapMiB: backend.megabytes })
+    log('checkpoint', { error: error && errorText(error), walBytes, tookMs, syncs: counter.syncs, heapMiB: backend.megabytes })
   }
 }

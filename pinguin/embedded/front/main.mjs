@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import { parseArgs } from 'node:util'
 import { open } from './backend.mjs'
+import { counter } from './durability.mjs'
 import { Housekeeping } from './housekeeping.mjs'
 import { log } from './log.mjs'
 import { Session } from './session.mjs'
@@ -53,7 +54,7 @@ let stopping = false
 function stop(reason) {
   if (stopping) return
   stopping = true
-  log('stopping', { reason })
+  log('stopping', { reason, syncs: counter.syncs })
   housekeeping.stop()
   server.close()
   session.dismissAll('57P01', 'terminating connection due to administrator command')
