@@ -26,7 +26,9 @@ def bounded(evidence: Mapping[str, Any]) -> dict[str, Any]:
 def text(value: str | bytes, longest: int = 1000) -> str:
     """`value` as text that jsonb takes: no NUL (Postgres refuses it), no half surrogate pairs, valid UTF-8."""
     words = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    words = words.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
+    if not words.isascii():
+        words = words.encode("utf-8", "replace").decode("utf-8")
+    words = words.replace("\x00", "\ufffd")
     return words if len(words) <= longest else words[: longest - 1] + "…"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -39,7 +39,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _HARMLESS = {b"accept", b"accept-encoding", b"accept-language", b"user-agent", b"cache-control"}
 
 
-class Options(CheckOptions, frozen=True):
+class Options(CheckOptions, frozen=True, dict=True):  # dict: so that cached_property has where to keep things
     url: Annotated[
         str,
         field(
@@ -137,6 +137,15 @@ class Options(CheckOptions, frozen=True):
     def target(self) -> str:
         return shown(parse_url(self.url))
 
+    @cached_property
+    def request(self) -> httpx.Request:
+        """What to ask first. Made once: it is the same in each check."""
+        return _first_request(self)
+
+    @cached_property
+    def policy(self) -> TlsPolicy:
+        return TlsPolicy(self.verify_tls, self.ca_certificates)
+
 
 async def check(options: Options, context: Context) -> Outcome:
     watch = Stopwatch(context)
@@ -155,12 +164,11 @@ class _Visit:
         self._options = options
         self._context = context
         self._watch = watch
-        self._policy = TlsPolicy(options.verify_tls, options.ca_certificates)
         self.certificates: dict[str, Certificate] = {}
 
     async def follow(self) -> httpx.Response:
         """The last answer, after as many redirects as are allowed."""
-        request = _first_request(self._options)
+        request = self._options.request
         hops: list[dict[str, Any]] = []
         while True:
             response = await self._fetch(request)
@@ -190,7 +198,7 @@ class _Visit:
 
     async def _secure(self, wire: Wire, host: str) -> None:
         self._watch.begin("waiting for the TLS handshake")
-        sock = await handshake(wire, host, self._policy, self._context.resources.get(TlsContexts), self._watch)
+        sock = await handshake(wire, host, self._options.policy, self._context.resources.get(TlsContexts), self._watch)
         self._watch.done("tls")
         cipher = sock.cipher()
         self._context.evidence["tls"] = {"version": sock.version(), "cipher": cipher[0] if cipher else None}
@@ -204,8 +212,9 @@ class _Visit:
         evidence["status_code"] = response.status_code
         evidence["http_version"] = response.http_version
         evidence["body_bytes"] = response.extensions["body_bytes"]
-        if "content-type" in response.headers:
-            evidence["content_type"] = response.headers["content-type"][:100]
+        kind = response.headers.get("content-type")
+        if kind:
+            evidence["content_type"] = kind[:100]
 
     def _so_far(self) -> dict[str, Any]:
         return {"address": self._context.evidence["address"], "after_ms": round(self._watch.total_ms(), 3)}
@@ -271,7 +280,7 @@ def _judge(options: Options, response: httpx.Response, context: Context, latency
     wrong = _wrong_answer(options, response)
     if wrong is None:
         return
-    sample = {"body_sample": text(response.text[:500], 500)} if response.content else {}
+    sample = {"body_sample": text(response.text[:500], 500)} if response.read() else {}
     raise CheckFailed(*wrong, evidence=sample, latency_ms=latency)
 
 
@@ -280,6 +289,9 @@ def _wrong_answer(options: Options, response: httpx.Response) -> tuple[str, str]
     if not _accepted(options.accepted_statuses, status):
         accepted = ", ".join(options.accepted_statuses)
         return "status", f"answered {_in_words(status)}; accepted: {accepted}"
+    if not options.keyword and not options.keyword_absent:
+        return None
+    response.read()
     if options.keyword and options.keyword not in response.text:
         return "body", f"the body does not contain “{options.keyword[:100]}”"
     if options.keyword_absent and options.keyword_absent in response.text:
@@ -309,9 +321,8 @@ def _origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or DEFAULT_PORTS[url.scheme]
 
 
-@lru_cache(maxsize=4096)
 def parse_url(url: str) -> httpx.URL:
-    """Parsing is a sixth of a check, and a monitor's URL is always the same."""
+    """`url` without its fragment. Raises httpx.InvalidURL."""
     return httpx.URL(url).copy_with(fragment=None)
 
 

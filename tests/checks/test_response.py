@@ -30,7 +30,9 @@ def read(pieces: list[bytes], limit: int = 10_000, keep: int = 10_000, *, head: 
                 break
         else:
             reader.end()
-        return reader.response(REQUEST)
+        response = reader.response(REQUEST)
+        response.read()
+        return response
     finally:
         reader.close()
 

@@ -39,20 +39,23 @@ async def find(host: str, port: int, version: IpVersion, context: Context, watch
 
 async def _first_that_answers(addresses: list[Address], context: Context, watch: Stopwatch) -> Wire:
     failed: dict[str, str] = {}
-    for left in range(len(addresses), 0, -1):
-        address = addresses[-left]
+    *others, last = addresses
+    for number, address in enumerate(others):
+        # A silent first address must not eat the time of the second one; the last has what remains.
+        share = watch.seconds_left() / (len(addresses) - number)
         try:
-            # A silent first address must not eat the time of the second one; the last has what remains.
-            async with asyncio.timeout(watch.seconds_left() / left if left > 1 else None):
-                return await Wire.open(address)
-        except OSError as error:
-            failure = failure_of(error, str(address), in_words(watch.total_ms())) if error.errno else _silent(address)
-        if not isinstance(failure, CheckFailed) or left == 1:
-            raise failure
-        failed[str(address)] = failure.reason
+            async with asyncio.timeout(share):
+                return await _open(address, watch)
+        except CheckFailed as failure:
+            failed[str(address)] = failure.reason
+        except TimeoutError:
+            failed[str(address)] = "timeout"
         context.evidence["failed_addresses"] = failed
-    raise CheckFailed("dns", "the name has no address")
+    return await _open(last, watch)
 
 
-def _silent(address: Address) -> CheckFailed:
-    return CheckFailed("timeout", f"{address} does not answer")
+async def _open(address: Address, watch: Stopwatch) -> Wire:
+    try:
+        return await Wire.open(address)
+    except OSError as error:
+        raise failure_of(error, str(address), in_words(watch.total_ms())) from None

@@ -16,14 +16,15 @@ BREATH = 16 * CHUNK
 
 
 async def exchange(wire: Wire, request: httpx.Request, watch: Stopwatch, *, limit: int, keep: int) -> httpx.Response:
-    """Send `request`, read the whole answer. limit and keep are `ResponseReader`'s. Raises CheckFailed."""
+    """Send `request`, receive the whole answer. limit and keep are `ResponseReader`'s. Raises CheckFailed.
+
+    The response's extension `body_bytes` is the size of its body, unpacked.
+    """
     reader = ResponseReader(head_only=request.method == "HEAD", limit=limit, keep=keep)
     try:
         await _ask(wire, request, watch)
         await _read(wire, reader, watch)
-        response = reader.response(request)
-        response.extensions["body_bytes"] = reader.unpacked
-        return response
+        return reader.response(request)
     except OSError as error:
         raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
     finally:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from pinguin.checks.contract import Resources
@@ -48,10 +49,11 @@ class Resolver:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def literal(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[Address] | None:
+@lru_cache(maxsize=4096)
+def literal(host: str, port: int) -> list[Address] | None:
     """The address that `host` already is, or None where it is a name. Asks nobody."""
     try:
-        return _look_up(host, port, family, socket.AI_NUMERICHOST)
+        return _look_up(host, port, socket.AF_UNSPEC, socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         return None
 

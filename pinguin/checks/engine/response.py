@@ -30,7 +30,7 @@ class ResponseReader:
         self._fed = 0
         self._head = 0
         self._received = 0
-        self.unpacked = 0
+        self._unpacked = 0
         self._decoder: Decoder | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
@@ -79,14 +79,15 @@ class ResponseReader:
             raise self._failure
 
     def response(self, request: httpx.Request) -> httpx.Response:
-        """The answer. Its content is unpacked already, and cut to `keep`; so its headers name no encoding."""
+        """The answer, to be `read()` by whoever wants its content, which is unpacked already and cut to `keep`."""
         status = self._parser.get_status_code()
         version = self._parser.get_http_version()
         # With the header, httpx would unpack the content itself, and without a limit.
         headers = [item for item in self._headers if item[0].lower() != b"content-encoding"]
-        extensions = {"http_version": f"HTTP/{version}".encode()}
-        content = bytes(self._body)
-        return httpx.Response(status, headers=headers, content=content, request=request, extensions=extensions)
+        extensions = {"http_version": b"HTTP/" + version.encode(), "body_bytes": self._unpacked}
+        # As a stream that nobody has to read: most checks look at the status alone, and httpx takes its time.
+        content = httpx.ByteStream(bytes(self._body))
+        return httpx.Response(status, headers=headers, stream=content, request=request, extensions=extensions)
 
     def close(self) -> None:
         """Lets go of the parser, which points back here: so memory is free at once, without the collector."""
@@ -127,14 +128,14 @@ class ResponseReader:
     def _unpack(self, chunk: bytes) -> bytes:
         assert self._decoder
         try:
-            return self._decoder.feed(chunk, self._limit - self.unpacked + 1)
+            return self._decoder.feed(chunk, self._limit - self._unpacked + 1)
         except zlib.error:
             self._note("protocol", "the body is not packed the way its Content-Encoding says")
             return b""
 
     def _take(self, data: bytes) -> None:
-        self.unpacked += len(data)
-        if self.unpacked > self._limit:
+        self._unpacked += len(data)
+        if self._unpacked > self._limit:
             self._too_large()
         room = self._keep - len(self._body)
         if room > 0:
