@@ -80,12 +80,12 @@ async def _psql(settings: Settings, arguments: argparse.Namespace) -> int:
     """open psql on whichever database runs"""
     from pinguin.psql import psql
 
-    psql(settings, arguments.arguments)
+    psql(settings, arguments.others)
 
 
 async def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
     """serve targets that work, fail and flap on loopback, with a monitor for each, until Ctrl-C"""
-    from pinguin.setup import demo
+    from pinguin.demo.command import demo
 
     return await demo(settings, arguments.port)
 
@@ -104,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     for name, function in COMMANDS.items():
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         if name == "psql":
-            command.add_argument("arguments", nargs=argparse.REMAINDER, help="what psql itself understands")
+            command.usage = "pinguin psql [what psql itself understands, such as -c SQL]"
         if name == "demo":
             command.add_argument(
                 "--port", type=int, default=8100, help="first port of the targets on 127.0.0.1 (default: 8100)"
@@ -113,7 +113,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    arguments = parser().parse_args()
+    top = parser()
+    arguments, arguments.others = top.parse_known_args()
+    if arguments.others and arguments.command != "psql":
+        top.error(f"unrecognized arguments: {' '.join(arguments.others)}")
     try:
         settings = Settings.from_environment()
         configure_logs(settings, arguments.command)

@@ -33,9 +33,8 @@ async def up(settings: Settings) -> int:
                     name, [sys.executable, "-m", "pinguin", name], env=settings.environment(), grace=15
                 )
             if await _answers(address, stop):
-                _say(
-                    f"\n  Pinguin is ready:  {address}\n\n  Logs are in {settings.data / 'logs'}. Ctrl-C stops everything.\n"
-                )
+                _say(f"\n  Pinguin is ready:  {address}\n")
+                _say(f"  Logs are in {settings.data / 'logs'}. Ctrl-C stops everything.\n")
             await stop.wait()
             _say("Stopping …")
     return 0

@@ -19,7 +19,7 @@ _SQL = queries("monitors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
+class Draft:
     """What a user may write of a monitor; checked at the border. Times are seconds."""
 
     name: str
@@ -111,17 +111,17 @@ class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     id: int
 
 
-async def create(conn: Connection, definition: Definition) -> int:
+async def create(conn: Connection, draft: Draft) -> int:
     """The new monitor's id."""
-    cursor = await conn.execute(_SQL["create"], definition.row())
+    cursor = await conn.execute(_SQL["create"], draft.row())
     row = await cursor.fetchone()
     assert row is not None
     return int(row[0])
 
 
-async def update(conn: Connection, monitor_id: int, version: int, updated_at: datetime, definition: Definition) -> None:
+async def update(conn: Connection, monitor_id: int, version: int, updated_at: datetime, draft: Draft) -> None:
     """Raises `Conflict` unless `version` and `updated_at` are the newest, `NotFound` when it is gone."""
-    given = definition.row() | {"id": monitor_id, "version": version, "updated_at": updated_at}
+    given = draft.row() | {"id": monitor_id, "version": version, "updated_at": updated_at}
     cursor = await conn.execute(_SQL["update"], given)
     if await cursor.fetchone() is None:
         await get(conn, monitor_id)

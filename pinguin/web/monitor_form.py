@@ -12,7 +12,7 @@ import msgspec
 from pinguin.checks.contract import CheckOptions, CheckType, convert
 from pinguin.checks.contract import field as described
 from pinguin.errors import InvalidInput
-from pinguin.store.monitors import Definition, Monitor
+from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import forms
 
 OPTION = "options."
@@ -108,7 +108,7 @@ def again(kind: CheckType, sent: Mapping[str, str], wrong: InvalidInput | None, 
     return form
 
 
-def parse(kind: CheckType, sent: Mapping[str, str], saved: Mapping[str, Any]) -> tuple[Definition, CheckOptions]:
+def parse(kind: CheckType, sent: Mapping[str, str], saved: Mapping[str, Any]) -> tuple[Draft, CheckOptions]:
     """What was sent, strictly. saved: the stored options, whose secrets are kept where none is typed.
 
     Raises `InvalidInput` with every wrong field of both parts.
@@ -128,7 +128,7 @@ def parse(kind: CheckType, sent: Mapping[str, str], saved: Mapping[str, Any]) ->
     return _definition(kind, own, options), options
 
 
-def _definition(kind: CheckType, own: MonitorFields, options: CheckOptions) -> Definition:
+def _definition(kind: CheckType, own: MonitorFields, options: CheckOptions) -> Draft:
     values = msgspec.structs.asdict(own)
     values |= {name: list(dict.fromkeys(values[name])) for name in ("regions", "tags")}
-    return Definition(type=kind.name, target=options.target(), options=msgspec.to_builtins(options), **values)
+    return Draft(type=kind.name, target=options.target(), options=msgspec.to_builtins(options), **values)
