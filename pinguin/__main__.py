@@ -114,9 +114,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     top = parser()
-    arguments, arguments.others = top.parse_known_args()
-    if arguments.others and arguments.command != "psql":
-        top.error(f"unrecognized arguments: {' '.join(arguments.others)}")
+    arguments, others = top.parse_known_args()
+    if others and arguments.command != "psql":
+        top.error(f"unrecognized arguments: {' '.join(others)}")
+    arguments.others = others
     try:
         settings = Settings.from_environment()
         configure_logs(settings, arguments.command)
