@@ -8,8 +8,8 @@ from typing import Any
 
 from psycopg.rows import args_row
 
-from pinguin.broker import Definition
 from pinguin.db import Connection, queries
+from pinguin.model import Definition
 
 _sql = queries("dispatch")
 

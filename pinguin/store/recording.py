@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,11 @@ from pinguin.db import Connection, queries
 from pinguin.model import PHASES, Policy, Result, State, Status, Transition
 
 _sql = queries("recording")
+
+_STATE_COLUMNS = (
+    *("since", "version", "last_slot", "failures", "successes", "unknowns"),
+    *("streak_since", "reason", "message", "latency_ms"),
+)
 
 ResultKey = tuple[int, datetime, str]
 """What makes a result one: monitor, slot, region."""
@@ -108,26 +113,8 @@ async def _open_incident(conn: Connection, result: Result, transition: Transitio
 async def write_states(conn: Connection, standings: Mapping[int, Standing]) -> None:
     """Write the states of these (locked) monitors."""
     states = [s.state for s in standings.values()]
-    columns: dict[str, list[Any]] = {
-        name: [getattr(state, name) for state in states]
-        for name in (
-            "since",
-            "version",
-            "last_slot",
-            "failures",
-            "successes",
-            "unknowns",
-            "streak_since",
-            "reason",
-            "message",
-            "latency_ms",
-        )  # fmt: skip
-    }
+    columns: dict[str, list[Any]] = {name: [getattr(state, name) for state in states] for name in _STATE_COLUMNS}
     columns["monitor_id"] = list(standings)
     columns["status"] = [state.status.value for state in states]
     columns["incident_id"] = [s.incident_id for s in standings.values()]
     await conn.execute(_sql["write_states"], columns)
-
-
-def with_state(standing: Standing, state: State, incident_id: int | None) -> Standing:
-    return replace(standing, state=state, incident_id=incident_id)

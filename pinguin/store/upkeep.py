@@ -8,7 +8,6 @@ from time import monotonic
 import psycopg
 
 from pinguin.db import Connection, queries
-from pinguin.settings import Settings
 
 _sql = queries("upkeep")
 
@@ -48,14 +47,13 @@ async def run_job(conn: Connection, job_id: int) -> str | None:
     return error
 
 
-async def apply_policies(conn: Connection, settings: Settings) -> list[str]:
-    """Set the retention and columnstore policies to what the settings say; what was changed."""
-    raw, rollups = timedelta(days=settings.raw_retention_days), timedelta(days=settings.rollup_retention_days)
+async def apply_policies(conn: Connection, raw: timedelta, rollups: timedelta, columnstore: timedelta) -> list[str]:
+    """Set how long raw results and roll-ups are kept, and when raw ones go to the columnstore; what was changed."""
     wanted = {
         ("retention", "results"): raw,
         ("retention", "results_hourly"): rollups,
         ("retention", "results_daily"): rollups,
-        ("columnstore", "results"): timedelta(days=settings.columnstore_after_days),
+        ("columnstore", "results"): columnstore,
         ("columnstore", "results_hourly"): timedelta(days=1),
         ("columnstore", "results_daily"): timedelta(days=2),
     }
