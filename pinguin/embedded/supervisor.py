@@ -63,6 +63,7 @@ class Child:
         self._grace = grace
         self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
+        self._started = 0.0
         self._keeper: asyncio.Task[None] | None = None
 
     @property

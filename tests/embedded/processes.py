@@ -32,7 +32,7 @@ async def started_again(child: Child, restarts: int, answers: Callable[[], Await
     await until(answers)
 
 
-async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], timeout: float = 15) -> None:
+async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], timeout: float = 30) -> None:
     async with asyncio.timeout(timeout):
         while True:
             found = true()

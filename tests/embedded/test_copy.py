@@ -88,6 +88,17 @@ async def test_copy_among_other_statements_is_refused(conn: Conn, embedded: Embe
         assert b"42" in await client.answer(message(b"Z", b"I"))
 
 
+async def test_no_copy_after_an_error(conn: Conn, embedded: EmbeddedStack) -> None:
+    """What follows an error is skipped until the Sync: nobody may be asked for data."""
+    copy = message(b"P", b"\0copy accounts from stdin\0\0\0") + message(b"B", b"\0\0\0\0\0\0\0\0")
+    async with bare(embedded.database.socket) as client:
+        await client.send(message(b"P", b"\0select nonsense from\0\0\0") + copy + message(b"E", b"\0\0\0\0\0"))
+        await client.send(message(b"S"))
+        answer = await client.answer(message(b"Z", b"I"))
+        assert answer.startswith(b"E")
+        assert message(b"G", b"\0\0\0") not in answer
+
+
 async def test_an_unexpected_message_ends_it(conn: Conn, embedded: EmbeddedStack) -> None:
     async with bare(embedded.database.socket) as client:
         await client.send(message(b"Q", b"copy accounts from stdin\0"))

@@ -14,7 +14,7 @@ import pytest
 from pinguin.embedded import supervisor
 from pinguin.embedded.stack import EmbeddedStack
 from tests.embedded.clients import Conn, connect, row, value
-from tests.embedded.processes import kill, started_again
+from tests.embedded.processes import kill, started_again, until
 
 KILLS = 10
 WRITERS = 3
@@ -103,17 +103,21 @@ async def test_every_acknowledged_row_survives(start_stack: StartStack, monkeypa
     monkeypatch.setattr(supervisor, "LONG_LIFE", 0)  # every restart is as quick as the first
     choose = random.Random(7)
     writers = [Writer(number) for number in range(WRITERS)]
+
+    def acknowledged() -> int:
+        return sum(writer.acknowledged for writer in writers)
+
     async with start_stack("--checkpoint-ms", "1000") as stack:
         await prepare(stack.database_url)
         for round_ in range(KILLS):
             url = stack.database_url
             tasks = [asyncio.create_task(writer.write(url, choose)) for writer in writers]
             tasks.append(asyncio.create_task(keep_house(url)))
-            before = sum(writer.acknowledged for writer in writers)
-            await asyncio.sleep(choose.uniform(0.2, 0.7))
+            enough = acknowledged() + 50
+            await until(lambda: acknowledged() >= enough)  # noqa: B023
+            await asyncio.sleep(choose.uniform(0, 0.3))
             kill(stack.database_child.pid)
-            await asyncio.wait_for(asyncio.gather(*tasks), 10)
-            assert sum(writer.acknowledged for writer in writers) > before
+            await asyncio.wait_for(asyncio.gather(*tasks), 30)
             await started_again(stack.database_child, round_ + 1, stack.database.answers)
             async with await connect(url) as conn:
                 for writer in writers:

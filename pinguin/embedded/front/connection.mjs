@@ -1,10 +1,11 @@
 // One client: its socket, its start-up, and the messages that wait for their turn.
+import { BackendDied } from './backend.mjs'
 import { Dialogue } from './dialogue.mjs'
 import { Inbox, ProtocolError, failure } from './messages.mjs'
 import { readStartup, refusal, settingsIn, welcome } from './startup.mjs'
 import { log } from './log.mjs'
 
-const QUEUE_BYTES = 8 * 2 ** 20 // more than this waiting: stop reading for a while
+const QUEUE_BYTES = 2 ** 20 // more than this waiting: stop reading for a while
 let lastId = 0
 
 export class Connection {
@@ -54,7 +55,7 @@ export class Connection {
     }
     const bytes = this.#queue.shift()
     this.#queued -= bytes.length
-    if (this.#queued < QUEUE_BYTES) this.socket.resume()
+    if (this.#queued < QUEUE_BYTES && this.socket.isPaused()) this.socket.resume()
     this.#guard(() => this.dialogue.handle(bytes))
   }
 
@@ -89,19 +90,29 @@ export class Connection {
     this.write(welcome(request, this.id, this.backend.parameters))
   }
 
-  // A malformed message ends its client, and nobody else.
+  // A malformed message, or a fault of ours, ends this client and nobody else.
   #guard(work) {
     try {
       work()
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      log('client_refused', { id: this.id, reason: error.message })
+      if (error instanceof BackendDied) throw error
       this.#queue = []
       this.#queued = 0
-      if (this.#started) return this.dismiss('08P01', `protocol violation: ${error.message}`)
-      if (error.cause) this.write(error.cause) // in words that a PostgreSQL client understands; not to one that speaks HTTP
-      this.socket.destroy()
+      if (error instanceof ProtocolError) this.#refuse(error)
+      else this.#apologise(error)
     }
+  }
+
+  #refuse(error) {
+    log('client_refused', { id: this.id, reason: error.message })
+    if (this.#started) return this.dismiss('08P01', `protocol violation: ${error.message}`)
+    if (error.cause) this.write(error.cause) // in words that a PostgreSQL client understands; not to one that speaks HTTP
+    this.socket.destroy()
+  }
+
+  #apologise(error) {
+    log('client_failed', { id: this.id, error: error.stack })
+    this.dismiss('XX000', 'internal error of the front')
   }
 
   #closed() {

@@ -69,7 +69,8 @@ export class Inbox {
     const whole = header + length
     if (this.#size < whole) return null
     const bytes = this.#front(whole)
-    this.#chunks[0] = bytes.subarray(whole)
+    if (bytes.length > whole) this.#chunks[0] = bytes.subarray(whole)
+    else this.#chunks.shift()
     this.#size -= whole
     return bytes.subarray(0, whole)
   }
