@@ -34,8 +34,8 @@ def queries(file: str) -> Mapping[str, LiteralString]:
     return cast("Mapping[str, LiteralString]", named)
 
 
-def make_pool(url: str, size: int) -> Pool:
-    """A closed pool of up to `size` autocommit connections; open it with `async with`.
+def make_pool(url: str, size: int, timeout_s: float = 10) -> Pool:
+    """A closed pool of up to `size` autocommit connections; open it with `async with`. timeout_s: to wait for one.
 
     A statement outside `connection.transaction()` commits by itself. A task never holds two connections at once: on
     the embedded database that is a deadlock.
@@ -45,7 +45,7 @@ def make_pool(url: str, size: int) -> Pool:
         min_size=1,
         max_size=size,
         open=False,
-        timeout=10,
+        timeout=timeout_s,
         reconnect_timeout=5,
         max_lifetime=1800,
         check=AsyncConnectionPool.check_connection,

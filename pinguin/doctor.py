@@ -48,7 +48,7 @@ async def _python(_: Settings) -> list[Finding]:
 
 
 async def _database(settings: Settings) -> list[Finding]:
-    async with make_pool(settings.database_url, 1) as pool:
+    async with make_pool(settings.database_url, 1, timeout_s=5) as pool:
         async with connection(pool) as conn:
             found = await health.database(conn)
         findings = [

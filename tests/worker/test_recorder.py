@@ -203,8 +203,7 @@ async def test_a_result_that_the_database_refuses_does_not_hold_up_the_others(po
 
 
 async def test_a_database_that_is_not_there_is_unavailable() -> None:
-    absent = make_pool("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1", 1)
-    absent.timeout = 0.3
+    absent = make_pool("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1", 1, timeout_s=0.3)
     async with absent:
         with pytest.raises(Unavailable):
             await record(absent, [result()])

@@ -1,0 +1,107 @@
+"""Leadership: one at a time, handed over at once, refused when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import redis.asyncio as aioredis
+
+from pinguin.broker import Broker
+from pinguin.scheduler import leader
+from pinguin.scheduler.leader import lead_forever
+
+
+class Reign:
+    """Chores that only note who leads."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.current: set[str] = set()
+
+    async def __call__(self, token: str) -> None:
+        self.tokens.append(token)
+        self.current.add(token)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.current.discard(token)
+
+
+@asynccontextmanager
+async def candidate(broker: Broker, name: str, reign: Reign) -> AsyncIterator[asyncio.Event]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(lead_forever(broker, name, reign, stop))
+    try:
+        yield stop
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 5)
+
+
+async def until(condition: object, within_s: float = 5) -> None:
+    assert callable(condition)
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same loop on a faster clock."""
+    monkeypatch.setattr(leader, "TTL_S", 0.9)
+    monkeypatch.setattr(leader, "RENEW_S", 0.2)
+    monkeypatch.setattr(leader, "PAUSE_S", 0.05)
+
+
+async def test_one_leads_and_the_other_takes_over_at_once_when_it_stops(broker: Broker) -> None:
+    reign = Reign()
+    async with candidate(broker, "a", reign) as stop_a, candidate(broker, "b", reign):
+        await until(lambda: len(reign.current) == 1)
+        await asyncio.sleep(1.5)  # longer than the lease: it is renewed
+        assert len(reign.tokens) == 1
+        first = reign.tokens[0]
+        if first.endswith(":a"):
+            stop_a.set()
+            await until(lambda: reign.tokens[-1].endswith(":b"), within_s=1)
+            assert len(reign.current) == 1
+    assert reign.current == set()
+    assert await broker.leader() is None
+
+
+async def test_a_dead_leader_is_succeeded_when_its_lease_ends(broker: Broker) -> None:
+    dead = await broker.lead("dead", 0.9)
+    assert dead
+    reign = Reign()
+    async with candidate(broker, "heir", reign):
+        await until(lambda: bool(reign.tokens), within_s=3)
+    assert int(reign.tokens[0].split(":")[0]) > int(dead.split(":")[0])
+
+
+async def test_a_leader_whose_key_is_gone_stops_its_chores_and_leads_anew(
+    broker: Broker, redis: aioredis.Redis
+) -> None:
+    """TRAP 18: a flushed Redis."""
+    reign = Reign()
+    async with candidate(broker, "a", reign):
+        await until(lambda: len(reign.current) == 1)
+        await redis.flushdb()
+        await until(lambda: len(reign.tokens) == 2)
+        assert len(reign.current) == 1
+
+
+async def test_chores_that_fail_do_not_end_the_scheduler(broker: Broker) -> None:
+    calls = []
+
+    async def fail(token: str) -> None:
+        calls.append(token)
+        raise RuntimeError("a bug")
+
+    stop = asyncio.Event()
+    task = asyncio.create_task(lead_forever(broker, "a", fail, stop))
+    await until(lambda: len(calls) >= 2)
+    assert not task.done()
+    stop.set()
+    await asyncio.wait_for(task, 5)

@@ -1,0 +1,96 @@
+"""The command line as a person meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from pinguin.__main__ import COMMANDS
+from pinguin.broker import Broker
+from pinguin.db import Pool
+from tests.conftest import Services
+
+
+async def run(*arguments: str, **environment: str) -> tuple[int, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PINGUIN_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "pinguin", *arguments, env=clean | environment,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, stdin=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_help_teaches_every_command() -> None:
+    code, output = await run("--help")
+    assert code == 0
+    for name, function in COMMANDS.items():
+        assert name in output
+        assert function.__doc__
+    assert "PINGUIN_DATABASE_URL" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "complaint"),
+    [
+        (["fly"], {}, "invalid choice: 'fly'"),
+        (["worker", "--fast"], {}, "unrecognized arguments: --fast"),
+        (["worker"], {"PINGUIN_WEB_PORT": "x"}, "pinguin: PINGUIN_WEB_PORT='x': must be"),
+        (["up"], {"PINGUIN_WEB_PROT": "1"}, "PINGUIN_WEB_PROT is not a setting"),
+    ],
+)
+async def test_a_mistake_gets_a_clear_sentence(
+    arguments: list[str], environment: dict[str, str], complaint: str
+) -> None:
+    code, output = await run(*arguments, **environment)
+    assert code in (1, 2)
+    assert complaint in output
+    assert "Traceback" not in output
+
+
+async def test_doctor_finds_all_well(stack: Services, pool: Pool, broker: Broker) -> None:
+    addresses = {"PINGUIN_DATABASE_URL": stack.database_url, "PINGUIN_REDIS_URL": stack.redis_url}
+    _, output = await run("doctor", **addresses)
+    assert "WRONG no scheduler leads: start `pinguin scheduler`" in output
+    assert await broker.lead("somebody", 60)
+    code, output = await run("doctor", **addresses)
+    for fine in ("database answers: PostgreSQL", "community edition", "migrations are complete", "Redis answers"):
+        assert f"  ok  {fine}" in output or fine in output
+    assert "clock differs" in output
+    assert (code == 0) == ("WRONG" not in output)
+
+
+async def test_doctor_names_what_does_not_answer() -> None:
+    code, output = await run(
+        "doctor",
+        PINGUIN_DATABASE_URL="postgresql://nobody@127.0.0.1:1/x?connect_timeout=1",
+        PINGUIN_REDIS_URL="redis://127.0.0.1:1/0",
+    )
+    assert code == 1
+    assert "WRONG the database does not answer" in output
+    assert "WRONG Redis does not answer" in output
+    assert "Traceback" not in output
+
+
+async def test_migrate_says_what_it_did(stack: Services, pool: Pool) -> None:
+    await run("migrate", PINGUIN_DATABASE_URL=stack.database_url)
+    code, output = await run("migrate", PINGUIN_DATABASE_URL=stack.database_url, PINGUIN_RAW_RETENTION_DAYS="77")
+    assert (code, "retention of results: 77 days" in output) == (0, True)
+
+
+async def test_psql_runs_beside_it(stack: Services, pool: Pool) -> None:
+    code, output = await run("psql", "-At", "-c", "select 6 * 7", PINGUIN_DATABASE_URL=stack.database_url)
+    assert (code, output.strip()) == (0, "42")
+
+
+async def test_up_refuses_a_port_that_is_taken(tmp_path: object) -> None:
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        code, output = await run("up", PINGUIN_WEB_PORT=str(port), PINGUIN_DATA_DIR=str(tmp_path))
+    assert code == 1
+    assert "set PINGUIN_WEB_PORT to another port" in output

@@ -1,0 +1,68 @@
+"""Waiting, and logs."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import sys
+from time import monotonic
+
+import pytest
+import structlog
+
+from pinguin.lifecycle import Backoff, configure_logs, stop_on_signal, wait_or_stop
+from pinguin.settings import Settings
+
+
+async def test_waits_grow_to_a_limit_and_start_small_again() -> None:
+    backoff = Backoff(first_s=0.02, most_s=0.08)
+    waits = []
+    for _ in range(5):
+        began = monotonic()
+        await backoff.wait()
+        waits.append(monotonic() - began)
+    assert waits[0] < 0.06
+    assert min(waits[3:]) >= 0.04
+    backoff.reset()
+    began = monotonic()
+    await backoff.wait()
+    assert monotonic() - began < 0.06
+
+
+async def test_a_stop_ends_every_wait() -> None:
+    stop = asyncio.Event()
+    assert not await wait_or_stop(stop, 0.01)
+    asyncio.get_running_loop().call_later(0.02, stop.set)
+    assert await wait_or_stop(stop, 10)
+    await Backoff(first_s=10, most_s=10).wait(stop)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_asks_to_stop(number: signal.Signals) -> None:
+    with stop_on_signal() as stop:
+        os.kill(os.getpid(), number)
+        assert await wait_or_stop(stop, 2)
+
+
+def test_a_log_line_has_an_event_name_and_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    try:
+        configure_logs(Settings(log_format="json", log_level="warning"), "worker")
+        log = structlog.get_logger("test")
+        log.info("unseen")
+        log.warning("results_wait", results=3)
+    finally:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+    (line,) = stream.getvalue().splitlines()
+    entry = json.loads(line)
+    assert (entry["event"], entry["results"], entry["process"], entry["level"]) == (
+        "results_wait",
+        3,
+        "worker",
+        "warning",
+    )

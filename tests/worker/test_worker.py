@@ -1,0 +1,145 @@
+"""The worker: from a job in Redis to a row in the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import redis.asyncio as aioredis
+
+from pinguin.broker import Broker
+from pinguin.db import Pool
+from pinguin.model import Definition
+from pinguin.worker.definitions import Definitions
+from pinguin.worker.recorder import Recorder
+from pinguin.worker.worker import Worker
+from tests.factory import add_monitor, fetch
+
+
+@asynccontextmanager
+async def working(pool: Pool, broker: Broker, concurrency: int = 10) -> AsyncIterator[asyncio.Event]:
+    recorder = Recorder(pool, broker)
+    recording = asyncio.create_task(recorder.run())
+    stop = asyncio.Event()
+    task = asyncio.create_task(Worker(broker, Definitions(pool), recorder, "local", concurrency).run(stop))
+    try:
+        yield stop
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 10)
+        recording.cancel()
+
+
+@asynccontextmanager
+async def target(answer: Callable[[asyncio.StreamWriter], None] | None = None) -> AsyncIterator[int]:
+    """A TCP server of our own; its port. `answer` may close the connection, or leave it hanging."""
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if answer:
+            answer(writer)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def ask(broker: Broker, pool: Pool, *monitor_ids: int) -> None:
+    """Have these monitors checked now."""
+    token = await broker.lead("test", 60) or await broker.leader()
+    assert token
+    rows = await fetch(
+        pool, "select id, version, interval_s, timeout_s from monitors where id = any(%s)", list(monitor_ids)
+    )
+    definitions = [Definition(i, version, interval, 0, timeout, ["local"]) for i, version, interval, timeout in rows]
+    assert await broker.define(token, definitions, [], soon=True)
+
+
+async def results(pool: Pool, count: int, within_s: float = 10) -> list[tuple[object, ...]]:
+    async with asyncio.timeout(within_s):
+        while True:
+            rows = await fetch(pool, "select monitor_id, status, reason from results order by monitor_id")
+            if len(rows) >= count:
+                return rows
+            await asyncio.sleep(0.05)
+
+
+async def test_a_job_becomes_a_result_and_its_lease_ends(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
+    async with target() as port, working(pool, broker):
+        up = await add_monitor(pool, options={"host": "127.0.0.1", "port": port})
+        down = await add_monitor(pool, options={"host": "127.0.0.1", "port": 1})
+        await ask(broker, pool, up, down)
+        assert await results(pool, 2) == [(up, "up", None), (down, "down", "refused")]
+        async with asyncio.timeout(2):
+            while await redis.zcard("pinguin:leases"):
+                await asyncio.sleep(0.02)
+
+
+async def test_invalid_options_are_our_fault_and_never_downtime(pool: Pool, broker: Broker) -> None:
+    async with working(pool, broker):
+        broken = await add_monitor(pool, options={"host": "x"})
+        alien = await add_monitor(pool, type="telepathy")
+        await ask(broker, pool, broken, alien)
+        assert await results(pool, 2) == [(broken, "unknown", "options"), (alien, "unknown", "options")]
+        ((message,),) = await fetch(pool, "select message from results where monitor_id = %s", broken)
+        assert "port" in message
+
+
+async def test_a_target_that_never_answers_is_down_by_timeout_and_holds_up_nobody(pool: Pool, broker: Broker) -> None:
+    """TRAP 1."""
+    async with target() as port, working(pool, broker):
+        silent = {"host": "127.0.0.1", "port": port, "expect": "hello"}
+        stuck = [await add_monitor(pool, options=silent, timeout_s=1.5) for _ in range(5)]
+        quick = await add_monitor(pool, options={"host": "127.0.0.1", "port": port}, timeout_s=1.5)
+        await ask(broker, pool, *stuck, quick)
+        assert await results(pool, 1, within_s=1.4) == [(quick, "up", None)]
+        rows = await results(pool, 6)
+        assert rows[:5] == [(monitor, "down", "timeout") for monitor in stuck]
+
+
+async def test_no_more_checks_run_at_once_than_the_limit(pool: Pool, broker: Broker) -> None:
+    at_once, most = 0, 0
+
+    def answer(writer: asyncio.StreamWriter) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+
+        def reply() -> None:
+            nonlocal at_once
+            at_once -= 1
+            writer.write(b"hello")
+
+        asyncio.get_running_loop().call_later(0.1, reply)
+
+    async with target(answer) as port, working(pool, broker, concurrency=4):
+        options = {"host": "127.0.0.1", "port": port, "expect": "hello"}
+        monitors = [await add_monitor(pool, options=options, timeout_s=5) for _ in range(20)]
+        await ask(broker, pool, *monitors)
+        rows = await results(pool, 20)
+    assert {row[1] for row in rows} == {"up"}
+    assert most == 4
+
+
+async def test_stopping_finishes_the_checks_that_run_and_records_them(pool: Pool, broker: Broker) -> None:
+    async with target() as port:
+        silent = {"host": "127.0.0.1", "port": port, "expect": "hello"}
+        monitor = await add_monitor(pool, options=silent, timeout_s=1)
+        async with working(pool, broker):
+            await ask(broker, pool, monitor)
+            await asyncio.sleep(0.5)
+        assert await results(pool, 1, within_s=0.5) == [(monitor, "down", "timeout")]
+
+
+async def test_an_edit_is_fetched_before_it_is_run(pool: Pool, broker: Broker) -> None:
+    async with target() as port, working(pool, broker):
+        monitor = await add_monitor(pool, options={"host": "127.0.0.1", "port": 1})
+        await ask(broker, pool, monitor)
+        await results(pool, 1)
+        await fetch(pool, "update monitors set options = jsonb_set(options, '{port}', to_jsonb(%s)) returning 1", port)
+        await asyncio.sleep(1.1)  # another second is another slot
+        await ask(broker, pool, monitor)
+        assert [row[1] for row in await results(pool, 2)] == ["down", "up"]
+        assert await fetch(pool, "select version from results order by scheduled_at") == [(1,), (2,)]
