@@ -20,7 +20,7 @@ HELLO = b"\0\0\0\x29\0\3\0\0user\0postgres\0database\0postgres\0\0"
 
 async def connect(url: str, **options: Any) -> Conn:
     """In autocommit unless told otherwise."""
-    return await psycopg.AsyncConnection.connect(url, **{"autocommit": True, "connect_timeout": 10, **options})
+    return await psycopg.AsyncConnection.connect(url, **{"autocommit": True, "connect_timeout": 30, **options})
 
 
 async def row(conn: Conn, query: LiteralString, *params: object) -> tuple[Any, ...]:
@@ -50,12 +50,12 @@ class Bare:
 
     async def answer(self, until: bytes) -> bytes:
         """What comes until these bytes have come."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.reader.readuntil(until)
 
     async def rest(self) -> bytes:
         """What comes until the server closes."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.reader.read()
 
 

@@ -154,6 +154,6 @@ async def test_a_forgotten_transaction_ends(
         await connect(stack.database_url) as waiting,
     ):
         await forgetful.execute("create table t (a int)")
-        assert await asyncio.wait_for(value(waiting, "select to_regclass('t')"), 5) is None
+        assert await asyncio.wait_for(value(waiting, "select to_regclass('t')"), 30) is None
         with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
             await forgetful.execute("select 1")

@@ -16,10 +16,12 @@ import psycopg
 import pytest
 from redis.asyncio import Redis
 
+from pinguin.embedded.lock import FolderLock
+from pinguin.embedded.node import FRONT, find_node
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import PinguinError
 from tests.embedded.clients import connect, value
-from tests.embedded.processes import is_running, kill, started_again
+from tests.embedded.processes import is_running, kill, started_again, until
 
 
 @asynccontextmanager
@@ -104,7 +106,7 @@ async def test_sigterm_leaves_nothing(folder: Path) -> None:
         assert all(map(is_running, pids))
         assert len(sockets_in(folder)) == 2
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 15) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
     assert not any(map(is_running, pids))
     assert sockets_in(folder) == []
     assert not (folder / "lock").exists()
@@ -157,6 +159,22 @@ async def test_clients_reconnect_after_a_crash(embedded: EmbeddedStack) -> None:
     await started_again(embedded.valkey_child, restarts[1] + 1, embedded.valkey.answers)
     async with await connect(embedded.database_url) as conn:
         assert await value(conn, "select 1") == 1
+
+
+async def test_the_front_ends_when_its_stdin_does(folder: Path) -> None:
+    """Where no kernel tells it of its parent's death."""
+    lock = FolderLock(folder)
+    socket = folder / "socket"
+    argv = [find_node(), str(FRONT / "main.mjs"), "--data", str(folder / "database"), "--socket", str(socket)]
+    process = await asyncio.create_subprocess_exec(
+        *argv, "--lock-fd", str(lock.fd), stdin=asyncio.subprocess.PIPE, pass_fds=(lock.fd,)
+    )
+    assert process.stdin is not None
+    await until(socket.exists)
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert not socket.exists()
+    lock.release()
 
 
 async def test_the_front_refuses_to_run_without_a_lock(embedded: EmbeddedStack) -> None:

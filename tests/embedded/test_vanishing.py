@@ -21,7 +21,7 @@ async def test_in_a_transaction_while_others_wait(embedded: EmbeddedStack, conn:
             waiting = asyncio.create_task(value(conn, "select count(*) from accounts"))
             await asyncio.sleep(0.01)
             assert not waiting.done()
-        assert await asyncio.wait_for(waiting, 5) == 0
+        assert await asyncio.wait_for(waiting, 30) == 0
 
 
 async def test_in_a_copy(embedded: EmbeddedStack, conn: Conn) -> None:
@@ -29,7 +29,7 @@ async def test_in_a_copy(embedded: EmbeddedStack, conn: Conn) -> None:
         await client.send(message(b"Q", b"copy accounts from stdin\0"))
         await client.answer(b"\0\0\0")
         await client.send(message(b"d", b"900\t1\n"))
-    assert await asyncio.wait_for(value(conn, "select count(*) from accounts"), 5) == 0
+    assert await asyncio.wait_for(value(conn, "select count(*) from accounts"), 30) == 0
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ async def test_anywhere(embedded: EmbeddedStack, conn: Conn, said: bytes) -> Non
     async with bare(embedded.database.socket) as client:
         await client.send(said)
         await asyncio.sleep(0.02)
-    assert await asyncio.wait_for(value(conn, "select count(*) from accounts"), 5) == 0
+    assert await asyncio.wait_for(value(conn, "select count(*) from accounts"), 30) == 0
 
 
 async def test_after_the_commit_was_sent(embedded: EmbeddedStack, conn: Conn) -> None:
@@ -68,11 +68,11 @@ async def test_while_it_waits(embedded: EmbeddedStack, conn: Conn) -> None:
         async with bare(embedded.database.socket) as client:
             await client.send(message(b"Q", b"begin; insert into accounts values (1, 1)\0"))
             await asyncio.sleep(0.02)
-    assert await asyncio.wait_for(value(conn, "select count(*) from accounts"), 5) == 0
+    assert await asyncio.wait_for(value(conn, "select count(*) from accounts"), 30) == 0
 
 
 async def test_one_that_reads_nothing_does_not_stop_the_others(embedded: EmbeddedStack, conn: Conn) -> None:
     async with bare(embedded.database.socket) as client:
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await client.send(message(b"Q", b"select repeat('x', 3000000)\0") * 5)
-        assert await asyncio.wait_for(value(conn, "select 5"), 10) == 5
+        assert await asyncio.wait_for(value(conn, "select 5"), 30) == 5
