@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import structlog
 from litestar.exceptions import HTTPException
 from litestar.response import Template
@@ -64,5 +66,7 @@ def http(request: Req, error: HTTPException) -> Template:
 
 
 def unexpected(request: Req, error: Exception) -> Template:
-    _log.error("page crashed", path=request.url.path, exc_info=error)
+    # Frames and the exception's type alone: its text, or a frame's variables, may hold what somebody typed.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("page crashed", path=request.url.path, error=type(error).__name__, frames=frames)
     return page(request, 500, "")

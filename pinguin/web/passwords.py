@@ -15,7 +15,7 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self._turns = asyncio.Semaphore(2)
-        self._nobody = self._hasher.hash("nobody has this password")
+        self._nobody: str | None = None
 
     async def hash(self, password: str) -> str:
         async with self._turns:
@@ -24,6 +24,8 @@ class Passwords:
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether it is the password. Takes as long where there is no such account (None)."""
         async with self._turns:
+            if self._nobody is None:  # before the first answer, not after the first unknown name: time must not tell
+                self._nobody = await asyncio.to_thread(self._hasher.hash, "nobody has this password")
             good = await asyncio.to_thread(self._verify, password_hash or self._nobody, password)
         return good and password_hash is not None
 

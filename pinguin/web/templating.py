@@ -43,6 +43,7 @@ def environment() -> Environment:
         "PHASES": PHASES,
         "REASONS": REASONS,
         "STATUS_WORDS": words.STATUS_WORDS,
+        "WINDOWS": {"24 h": 86400, "7 d": 7 * 86400, "30 d": 30 * 86400, "1 y": 365 * 86400},
         "static": static_address,
         "query": query,
     }

@@ -84,7 +84,7 @@ PAST = (
     _web("Staging shop", "https://staging.example.com/", ["staging"], 240, [], paused=True),
     _port("Orders database", "db-1.example.internal", 5432, ["production", "data"], 3.1, [Outage(220, 9, *REFUSED)]),
     _port("Reports database", "db-2.example.internal", 5432, ["data"], 3.6, []),
-    _port("Mail relay", "mail.example.com", 25, ["mail"], 18, [Outage(330, 140, "refused", "mail.example.com refuses")]),
+    _port("Mail relay", "mail.example.com", 25, ["mail"], 18, [Outage(330, 140, *REFUSED)]),
     _port("Git over SSH", "git.example.com", 22, ["internal"], 12, []),
     Past("Edge router", "ping", "192.0.2.1", {"host": "192.0.2.1"}, ["network"], 1.9,
          [Outage(120, 3, "packet_loss", "5 of 5 packets were lost")], phases=(), evidence={"sent": 3, "received": 3}),
@@ -166,6 +166,8 @@ async def _write(pool: Pool, past: Past, now: datetime, days: float, coarse_s: i
         await conn.execute(_STATE, last | {"monitor": monitor})
         if past.paused:
             await conn.execute("update monitors set enabled = false where id = %s", (monitor,))
+            await conn.execute("update monitor_states set since = %s where monitor_id = %s", (end, monitor))
+            await conn.execute("update transitions set at = %s where monitor_id = %s and at > %s", (end, monitor, end))
     return monitor
 
 

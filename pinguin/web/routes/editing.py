@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from pinguin.checks import runner
@@ -76,7 +77,7 @@ async def create(request: Req) -> Response[Any]:
 
 
 @get("/monitors/{monitor_id:int}/edit")
-async def show_edit(request: Req, monitor_id: int) -> Template:
+async def show_edit(request: Req, monitor_id: FromPath[int]) -> Template:
     web = of(request)
     async with connection(web.pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
@@ -85,7 +86,7 @@ async def show_edit(request: Req, monitor_id: int) -> Template:
 
 
 @post("/monitors/{monitor_id:int}/edit", status_code=200)
-async def edit(request: Req, monitor_id: int) -> Response[Any]:
+async def edit(request: Req, monitor_id: FromPath[int]) -> Response[Any]:
     web, sent = of(request), await form(request)
     async with connection(web.pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
 
 from litestar import get
+from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
 
@@ -54,7 +55,7 @@ async def poll_list(request: Req) -> Template:
 
 
 @get("/live/monitors/{monitor_id:int}")
-async def live_monitor(request: Req, monitor_id: int) -> ServerSentEvent:
+async def live_monitor(request: Req, monitor_id: FromPath[int]) -> ServerSentEvent:
     seen = _Seen(_since(request))
 
     async def message(_: list[int]) -> str:
@@ -65,7 +66,7 @@ async def live_monitor(request: Req, monitor_id: int) -> ServerSentEvent:
 
 
 @get("/live/monitors/{monitor_id:int}/rows")
-async def poll_monitor(request: Req, monitor_id: int) -> Template:
+async def poll_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
     return await _monitor_news(request, exists(monitor_id), _Seen(_since(request)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from pinguin.db import connection
@@ -39,7 +40,7 @@ def span(request: Req) -> Range:
 
 
 @get("/monitors/{monitor_id:int}")
-async def show_monitor(request: Req, monitor_id: int) -> Template:
+async def show_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
     web = of(request)
     before = aware(request.query_params.get("before", ""))
     async with connection(web.pool) as conn:
@@ -57,7 +58,7 @@ async def show_monitor(request: Req, monitor_id: int) -> Template:
 
 
 @get("/monitors/{monitor_id:int}/chart")
-async def show_chart(request: Req, monitor_id: int) -> Template:
+async def show_chart(request: Req, monitor_id: FromPath[int]) -> Template:
     async with connection(of(request).pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
         latency = await views.latency(conn, monitor, span(request))
@@ -65,7 +66,7 @@ async def show_chart(request: Req, monitor_id: int) -> Template:
 
 
 @post("/monitors/{monitor_id:int}/check", status_code=200)
-async def check_now(request: Req, monitor_id: int) -> Response[Any]:
+async def check_now(request: Req, monitor_id: FromPath[int]) -> Response[Any]:
     web = of(request)
     async with connection(web.pool) as conn:
         await monitors.get(conn, exists(monitor_id))
@@ -84,12 +85,12 @@ async def _ask(web: Web, monitor_id: int) -> str:
 
 
 @post("/monitors/{monitor_id:int}/pause", status_code=303)
-async def pause(request: Req, monitor_id: int) -> Redirect:
+async def pause(request: Req, monitor_id: FromPath[int]) -> Redirect:
     return await _enable(request, monitor_id, enabled=False)
 
 
 @post("/monitors/{monitor_id:int}/resume", status_code=303)
-async def resume(request: Req, monitor_id: int) -> Redirect:
+async def resume(request: Req, monitor_id: FromPath[int]) -> Redirect:
     return await _enable(request, monitor_id, enabled=True)
 
 
@@ -102,14 +103,14 @@ async def _enable(request: Req, monitor_id: int, *, enabled: bool) -> Redirect:
 
 
 @get("/monitors/{monitor_id:int}/delete")
-async def show_delete(request: Req, monitor_id: int) -> Template:
+async def show_delete(request: Req, monitor_id: FromPath[int]) -> Template:
     async with connection(of(request).pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
     return render(request, "pages/delete.html", monitor=monitor)
 
 
 @post("/monitors/{monitor_id:int}/delete", status_code=303)
-async def delete(request: Req, monitor_id: int) -> Redirect:
+async def delete(request: Req, monitor_id: FromPath[int]) -> Redirect:
     web = of(request)
     async with connection(web.pool) as conn:
         await monitors.archive(conn, exists(monitor_id))

@@ -1,0 +1,142 @@
+"""The pages over a real database and Redis, and clients that behave like browsers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from argon2 import PasswordHasher
+from litestar import Litestar
+
+from pinguin.broker import Broker
+from pinguin.db import Pool, connection, make_pool
+from pinguin.settings import Settings
+from pinguin.store import accounts
+from pinguin.web.app import create_app
+from pinguin.web.passwords import Passwords
+from pinguin.web.service import Web
+from pinguin.web.sessions import cookie_name, new_token, token_hash
+from pinguin.web.throttle import Throttle
+from tests.conftest import Services
+
+ADDRESS = "http://pinguin.test"
+PASSWORD = "a penguin in the rain"
+
+
+class Client(httpx.AsyncClient):
+    """A browser: says where a form comes from, and sends the token of the page that it was on."""
+
+    async def token(self) -> str:
+        found = re.search(r'name="_csrf" value="([^"]+)"', (await self.get("/incidents")).text)
+        assert found is not None
+        return found[1]
+
+    async def submit(self, path: str, fields: dict[str, Any] | None = None, **given: Any) -> httpx.Response:
+        return await self.post(path, data={"_csrf": await self.token(), **(fields or {})}, **given)
+
+
+_EMPTY = """
+delete from sessions; delete from users; delete from monitor_states; delete from transitions; delete from incidents;
+delete from monitor_versions; delete from monitors; delete from results;
+select setval(pg_get_serial_sequence(name, 'id'), 1, false)
+from unnest('{users,monitors,incidents,transitions}'::text[]) name
+"""
+
+
+@pytest.fixture(scope="session")
+async def open_pool(stack: Services) -> AsyncIterator[Pool]:
+    """One for all tests, and nothing in the roll-ups: the pages' tests leave nothing there."""
+    async with make_pool(stack.database_url, 4) as opened:
+        async with connection(opened) as conn:
+            await conn.execute("truncate results_hourly")
+            await conn.execute("truncate results_daily")
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def one_app(stack: Services, open_pool: Pool) -> AsyncIterator[Litestar]:
+    """To make an app takes longer than most tests."""
+    settings = Settings(database_url=stack.database_url, redis_url=stack.redis_url)
+    async with Broker.connect(stack.redis_url) as broker:
+        yield create_app(settings, open_pool, broker)
+
+
+@pytest.fixture
+async def pool(open_pool: Pool) -> Pool:
+    """As the tests' own, but emptied faster: these tests write few rows, and there are many of them."""
+    async with connection(open_pool) as conn:
+        await conn.execute(_EMPTY)
+    return open_pool
+
+
+@pytest.fixture
+def app(one_app: Litestar, pool: Pool) -> Litestar:
+    web: Web = one_app.state.web
+    web.passwords = cheap()
+    web.guesses, web.callers = Throttle(most=8, window_s=600), Throttle(most=40, window_s=600)
+    return one_app
+
+
+def cheap() -> Passwords:
+    """Argon2id, but not slow: tests make many accounts."""
+    return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@asynccontextmanager
+async def browser(app: Litestar) -> AsyncIterator[Client]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with Client(transport=transport, base_url=ADDRESS, headers={"Origin": ADDRESS}) as client:
+        yield client
+
+
+@pytest.fixture
+async def visitor(app: Litestar) -> AsyncIterator[Client]:
+    """Nobody has an account yet."""
+    async with browser(app) as client:
+        yield client
+
+
+async def account(pool: Pool, name: str = "ada") -> int:
+    async with connection(pool) as conn:
+        made = await accounts.create_first(conn, name, await cheap().hash(PASSWORD))
+    assert made is not None
+    return made
+
+
+async def signed_in(client: Client, pool: Pool, user_id: int, lifetime_s: int = 600) -> str:
+    token = new_token()
+    async with connection(pool) as conn:
+        await accounts.open_session(conn, user_id, token_hash(token), lifetime_s)
+    client.cookies.set(cookie_name(Settings()), token, domain="pinguin.test")
+    return token
+
+
+@pytest.fixture
+async def client(visitor: Client, pool: Pool) -> Client:
+    """Signed in."""
+    await signed_in(visitor, pool, await account(pool))
+    return visitor
+
+
+class Statements:
+    def __init__(self) -> None:
+        self.count = 0
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
+    """Counts what is sent to the database; the pool's own liveness check is empty and does not count."""
+    found = Statements()
+    execute = psycopg.AsyncCursor.execute
+
+    async def counted(self: Any, query: Any, *given: Any, **more: Any) -> Any:
+        found.count += bool(query)
+        return await execute(self, query, *given, **more)
+
+    monkeypatch.setattr(psycopg.AsyncCursor, "execute", counted)
+    return found

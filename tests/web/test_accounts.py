@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from litestar import Litestar
+
+from pinguin.db import Pool
+from pinguin.settings import Settings
+from pinguin.web.sessions import cookie
+from pinguin.web.throttle import Throttle
+from tests.factory import fetch
+from tests.web.conftest import PASSWORD, Client, account, browser
+
+
+def first(name: str = "ada", password: str = PASSWORD, again: str | None = None) -> dict[str, str]:
+    return {"name": name, "password": password, "again": password if again is None else again}
+
+
+async def test_a_newcomer_makes_the_first_account_and_is_signed_in(visitor: Client) -> None:
+    assert (await visitor.get("/sign-in")).headers["location"] == "/setup"
+    assert "Welcome" in (await visitor.get("/setup")).text
+    answer = await visitor.post("/setup", data=first())
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "Nothing is watched yet" in (await visitor.get("/")).text
+
+
+async def test_the_password_is_kept_as_an_argon2id_hash(visitor: Client, pool: Pool) -> None:
+    await visitor.post("/setup", data=first())
+    [(kept,)] = await fetch(pool, "select password_hash from users")
+    assert kept.startswith("$argon2id$")
+
+
+async def test_there_is_one_first_account_however_many_race(app: Litestar, pool: Pool) -> None:
+    async def race(name: str) -> str:
+        async with browser(app) as client:
+            return (await client.post("/setup", data=first(name))).headers["location"]
+
+    led_to = await asyncio.gather(*(race(name) for name in ("ada", "bob", "cyd", "dot")))
+    assert sorted(led_to) == ["/", "/sign-in", "/sign-in", "/sign-in"]
+    assert len(await fetch(pool, "select 1 from users")) == 1
+
+
+async def test_with_an_account_the_set_up_is_closed(visitor: Client, pool: Pool) -> None:
+    await account(pool)
+    assert (await visitor.get("/setup")).headers["location"] == "/sign-in"
+    assert (await visitor.post("/setup", data=first("eve"))).headers["location"] == "/sign-in"
+    assert await fetch(pool, "select name from users") == [("ada",)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (first(name=""), "Name is required"),
+        (first(name="x" * 101), "Name must have at most 100 characters"),
+        (first(name="a\x00b"), "Name must not contain control characters"),
+        (first(password="short"), "Password must have at least 10 characters"),
+        (first(password="x" * 201), "Password must have at most 200 characters"),
+        (first(again="another one"), "This is not the same password"),
+    ],
+)
+async def test_each_mistake_stands_beside_its_field(visitor: Client, sent: dict[str, str], shown: str) -> None:
+    answer = await visitor.post("/setup", data=sent)
+    assert answer.status_code == 422
+    assert shown in answer.text
+    assert sent["password"] not in answer.text
+
+
+async def test_signing_in_leads_to_the_page_that_was_wanted(visitor: Client, pool: Pool) -> None:
+    await account(pool)
+    answer = await visitor.post("/sign-in", data={"name": "ADA", "password": PASSWORD, "next": "/incidents"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/incidents")
+    said = answer.headers["set-cookie"].lower()
+    assert "httponly" in said
+    assert "samesite=lax" in said
+    assert "path=/" in said
+    assert (await visitor.get("/incidents")).status_code == 200
+
+
+async def test_a_wrong_password_and_an_unknown_name_sound_the_same(visitor: Client, pool: Pool) -> None:
+    await account(pool)
+    answers = [
+        await visitor.post("/sign-in", data={"name": name, "password": "not the password"})
+        for name in ("ada", "nobody")
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert len({answer.text.replace('value="nobody"', 'value="ada"') for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "' or 1=1 --", "x" * 5000, "\ud7ff", "<script>"])
+async def test_hostile_names_are_only_wrong(visitor: Client, pool: Pool, name: str) -> None:
+    await account(pool)
+    answer = await visitor.post("/sign-in", data={"name": name, "password": PASSWORD})
+    assert answer.status_code == 422
+    assert "<script>" not in answer.text.replace('<script src="', "")
+
+
+async def test_guessing_is_slowed_down(visitor: Client, pool: Pool) -> None:
+    await account(pool)
+    for _ in range(8):
+        await visitor.post("/sign-in", data={"name": "ada", "password": "a guess"})
+    answer = await visitor.post("/sign-in", data={"name": "ada", "password": PASSWORD})
+    assert answer.status_code == 429
+    assert "Try again in 10 min" in answer.text
+
+
+async def test_signing_out_ends_the_session_for_good(client: Client, pool: Pool) -> None:
+    token = client.cookies["pinguin"]
+    assert (await client.submit("/sign-out")).headers["location"] == "/sign-in"
+    client.cookies.set("pinguin", token, domain="pinguin.test")
+    assert (await client.get("/")).status_code == 303
+    assert await fetch(pool, "select 1 from sessions") == []
+
+
+def test_over_https_the_cookie_belongs_to_this_host_alone() -> None:
+    made = cookie(Settings(web_secure_cookies=True), "token")
+    assert (made.key, made.secure, made.path, made.domain) == ("__Host-pinguin", True, "/", None)
+
+
+def test_a_throttle_forgets_after_its_window() -> None:
+    now = 0.0
+    throttle = Throttle(most=2, window_s=10, clock=lambda: now)
+    throttle.failed("a")
+    throttle.failed("a")
+    assert throttle.wait_s("a") == 10
+    assert throttle.wait_s("b") == 0
+    now = 11
+    assert throttle.wait_s("a") == 0
+
+
+def test_a_throttle_forgives_who_succeeds() -> None:
+    throttle = Throttle(most=1, window_s=10)
+    throttle.failed("a")
+    throttle.succeeded("a")
+    assert throttle.wait_s("a") == 0
+
+
+def test_a_throttle_does_not_grow_without_end() -> None:
+    throttle = Throttle(most=2, window_s=10)
+    for number in range(10_050):
+        throttle.failed(number)
+    assert len(throttle._failures) == 10_000

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pinguin.db import Pool, connection
+from tests.factory import add_monitor, fetch
+from tests.web.conftest import Client, Statements
+
+HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'; drop table monitors; --", "%_\\", "{{ 7 * 7 }}", "\u202e\u0000", "x" * 5000)  # fmt: skip
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'<a id="m\d+-link" href="/monitors/\d+">([^<]*)</a>', page)
+
+
+async def set_status(pool: Pool, monitor_id: int, status: str, reason: str | None = None) -> None:
+    async with connection(pool) as conn:
+        await conn.execute(
+            "update monitor_states set status = %s, reason = %s, message = %s, latency_ms = 12.5 where monitor_id = %s",
+            (status, reason, reason and f"it is {reason}", monitor_id),
+        )
+
+
+async def add_result(
+    pool: Pool, monitor_id: int, status: str = "up", seconds_ago: float = 30, **values: object
+) -> None:
+    row: dict[str, object] = {"reason": None, "message": None, "latency_ms": 12.5, "evidence": "{}", **values}
+    async with connection(pool) as conn:
+        await conn.execute(
+            """
+            insert into results (monitor_id, scheduled_at, region, version, status, reason, message, latency_ms,
+              dns_ms, connect_ms, started_at, recorded_at, evidence)
+            select %(monitor)s, at, 'local', 1, %(status)s, %(reason)s, %(message)s, %(latency_ms)s, 1, 2, at, at,
+              %(evidence)s
+            from (select now() - %(ago)s * interval '1 second' as at) slot
+            """,
+            row | {"monitor": monitor_id, "status": status, "ago": seconds_ago},
+        )
+
+
+async def test_an_empty_list_teaches(client: Client) -> None:
+    page = (await client.get("/")).text
+    assert "Nothing is watched yet" in page
+    for name in ("http", "tcp", "ping", "dns"):
+        assert f'href="/monitors/new?type={name}"' in page
+
+
+async def test_what_is_worst_comes_first(client: Client, pool: Pool) -> None:
+    for name, status in (("b up", "up"), ("a up", "up"), ("paused", "paused"), ("down", "down"), ("slow", "degraded"), ("odd", "unknown")):  # fmt: skip
+        await set_status(pool, await add_monitor(pool, name=name), status)
+    page = (await client.get("/")).text
+    assert names(page) == ["down", "slow", "odd", "a up", "b up", "paused"]
+    assert "1 of 6 monitors is down" in page
+
+
+async def test_a_row_says_why_what_and_since_when(client: Client, pool: Pool) -> None:
+    monitor = await add_monitor(pool, name="shop", tags=["production"])
+    await add_result(pool, monitor, "down", reason="refused", message="connection refused", latency_ms=None)
+    await add_result(pool, monitor, "up", seconds_ago=90)
+    await set_status(pool, monitor, "down", "refused")
+    page = (await client.get("/")).text
+    row = page[page.index(f'<li id="m{monitor}"') :].partition("</li>")[0]
+    assert "it is refused" in row
+    assert ">production</a>" in row
+    assert 'class="b-down"' in row
+    assert 'class="b-up"' in row
+    assert "refused: connection refused" in row
+    assert "12.5 ms" in row
+    assert 'aria-label="Last 2 checks: 1 down, 1 up"' in row
+    assert re.search(r'<time datetime="[^"]+Z" title="[^"]+UTC"', row)
+
+
+async def test_the_list_is_searched_and_filtered(client: Client, pool: Pool) -> None:
+    await add_monitor(pool, name="Shop 100%", tags=["a"])
+    await set_status(pool, await add_monitor(pool, name="api", target="api.test:443", tags=["b", "x"]), "down")
+    await add_monitor(pool, name="mail", type="ping")
+    wanted = {
+        "q=sHoP": ["Shop 100%"],
+        "q=100%25": ["Shop 100%"],
+        "q=%25": ["Shop 100%"],
+        "q=_": [],
+        "q=api.test": ["api"],
+        "tag=b": ["api"],
+        "q=x": ["api"],
+        "type=ping": ["mail"],
+        "status=down": ["api"],
+        "status=down&tag=a": [],
+        "type=nonsense": [],
+    }
+    for query, found in wanted.items():
+        page = (await client.get(f"/?{query}")).text
+        assert names(page) == found, query
+        assert ("No monitor matches" in page) == (not found)
+
+
+async def test_hostile_searches_find_nothing_and_break_nothing(client: Client, pool: Pool) -> None:
+    await add_monitor(pool)
+    for text in HOSTILE:
+        answer = await client.get("/", params={"q": text, "tag": text, "type": text})
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        assert "<img" not in answer.text
+
+
+async def test_hostile_names_are_shown_as_they_are(client: Client, pool: Pool) -> None:
+    for text in HOSTILE[:5]:
+        await add_monitor(pool, name=text, target=text, tags=[text])
+    monitor = await add_monitor(pool, name="x")
+    await set_status(pool, monitor, "down", "<script>alert(1)</script>")
+    await add_result(pool, monitor, "down", reason="<b>", message='"><script>alert(1)</script>')
+    page = (await client.get("/")).text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "{{ 7 * 7 }}" in page
+    assert "<script>alert" not in page
+    assert "<img" not in page
+
+
+async def test_pages_of_the_list_lose_and_double_nothing(client: Client, pool: Pool) -> None:
+    async with connection(pool) as conn:
+        await conn.execute(
+            """insert into monitors (name, type, target, options)
+            select case when n % 3 = 0 then 'same' else 'Monitor ' || n end, 'tcp', 'x', '{}'
+            from generate_series(1, 120) n"""
+        )
+    seen: list[str] = []
+    path = "/"
+    for expected in (50, 50, 20):
+        page = (await client.get(path)).text
+        ids = re.findall(r'<a id="m(\d+)-link"', page)
+        assert len(ids) == expected
+        seen += ids
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        path = following[1].replace("&amp;", "&") if following else ""
+    assert path == ""
+    assert len(set(seen)) == 120
+
+
+async def test_bad_filters_and_places_say_so(client: Client) -> None:
+    for query in ("status=sideways", "after=!!", "after=e30", "after=WzEsMl0", "after=" + "A" * 500, "after=WzEsIngiLDk5OTk5OTk5OTk5OTk5OTk5OTk5XQ"):  # fmt: skip
+        answer = await client.get(f"/?{query}")
+        assert answer.status_code == 400, query
+        assert "That does not work" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=shop", "/live/list/rows?ids=" + ",".join(map(str, range(1, 51)))])
+async def test_a_list_costs_the_same_queries_however_long(
+    client: Client, pool: Pool, statements: Statements, path: str
+) -> None:
+    spent = []
+    for monitors in (3, 57):
+        async with connection(pool) as conn:
+            await conn.execute(
+                "insert into monitors (name, type, target, options) select 'shop', 'tcp', 'x', '{}' from generate_series(1, %s)",
+                (monitors,),
+            )
+        statements.count = 0
+        assert (await client.get(path)).status_code == 200
+        spent.append(statements.count)
+    assert spent[0] == spent[1] <= 7
+    assert await fetch(pool, "select count(*) from monitors") == [(60,)]
