@@ -5,6 +5,10 @@ ARGS ?=
 BIN := .venv/bin
 export PYTHON
 
+# Absolute, so that it is the same folder for whatever changes its own.
+PINGUIN_DATA_DIR ?= $(CURDIR)/data
+export PINGUIN_DATA_DIR
+
 .DEFAULT_GOAL := help
 .PHONY: help up up-embedded up-docker down reset demo dev psql migrate doctor check test bench fmt lock venv venv-dev
 

@@ -1,0 +1,143 @@
+"""What the image and the compose file run, run here: the Dockerfile's steps in a folder, then every command and health
+check of the stack against a real database and Redis, with the image's own packages."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from asyncio.subprocess import DEVNULL
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+
+from pinguin.db import Pool
+from pinguin.embedded.valkey import find_server
+from tests.conftest import Services
+from tests.packaging import compose, dockerfile
+
+SERVICES = compose.services()
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image's folders /venv and /app."""
+    root = tmp_path_factory.mktemp("image")
+    dockerfile.build(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Container:
+    """A service's process, with nothing in its environment but what the image and the compose file put there."""
+
+    def __init__(self, name: str, image: Path, stack: Services, port: int) -> None:
+        self.service: dict[str, Any] = SERVICES[name]
+        self._image, self._port = image, port
+        self._environment = {
+            **compose.environment(self.service),
+            "PATH": f"{image}/venv/bin:{os.environ['PATH']}",
+            "PINGUIN_DATABASE_URL": stack.database_url,
+            "PINGUIN_REDIS_URL": stack.redis_url,
+            "PINGUIN_WEB_PORT": str(port),
+        }
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self._command(), cwd=self._app, env=self._environment, capture_output=True, text=True)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self._command(), cwd=self._app, env=self._environment)
+
+    async def healthy(self) -> bool:
+        """Ask as the compose file does, until it says yes."""
+        command = [word.replace(":8080", f":{self._port}") for word in self.service["healthcheck"]["test"][1:]]
+        for _ in range(60):
+            process = await asyncio.create_subprocess_exec(
+                *command, cwd=self._app, env=self._environment, stdout=DEVNULL, stderr=DEVNULL
+            )
+            if await process.wait() == 0:
+                return True
+            await asyncio.sleep(0.5)
+        return False
+
+    @property
+    def _app(self) -> Path:
+        return self._image / "app"
+
+    def _command(self) -> list[str]:
+        return [str(self._image / "venv/bin/python"), "-m", "pinguin", *self.service["command"]]
+
+
+def test_the_image_says_what_it_can_do(image: Path) -> None:
+    command = [str(image / "venv/bin/python"), "-m", "pinguin", "--help"]
+    done = subprocess.run(command, cwd=image / "app", capture_output=True, text=True, check=True)
+    assert "scheduler" in done.stdout
+
+
+async def test_every_process_starts_becomes_healthy_and_stops(
+    image: Path, stack: Services, port: int, pool: Pool, redis: Any
+) -> None:
+    assert Container("migrate", image, stack, port).run().returncode == 0
+    containers = {name: Container(name, image, stack, port) for name in ("scheduler", "worker", "web")}
+    started = {name: container.start() for name, container in containers.items()}
+    try:
+        for name, container in containers.items():
+            assert await container.healthy(), name
+    finally:
+        for process in started.values():
+            process.send_signal(signal.SIGTERM)
+        codes = {name: process.wait(20) for name, process in started.items()}
+    assert codes == {"scheduler": 0, "worker": 0, "web": 0}
+
+
+def test_the_pages_are_not_healthy_while_nothing_answers(image: Path, port: int) -> None:
+    command = [word.replace(":8080", f":{port}") for word in SERVICES["web"]["healthcheck"]["test"][1:]]
+    assert subprocess.run(command, capture_output=True).returncode != 0
+
+
+def test_the_health_check_of_the_database(stack: Services) -> None:
+    address = psycopg.conninfo.conninfo_to_dict(stack.database_url)
+    command = [word.replace("127.0.0.1", str(address["host"])) for word in SERVICES["db"]["healthcheck"]["test"][1:]]
+    assert subprocess.run([*command, f"--port={address.get('port', 5432)}"], capture_output=True).returncode == 0
+    nowhere = [word.replace("127.0.0.1", "/nonexistent") for word in SERVICES["db"]["healthcheck"]["test"][1:]]
+    assert subprocess.run(nowhere, capture_output=True).returncode != 0
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Path]:
+    """A server started by the compose file's command; its socket."""
+    sock = tmp_path / "s"
+    _, *options = SERVICES["redis"]["command"]
+    elsewhere = ["--port", "0", "--unixsocket", str(sock), "--dir", str(tmp_path)]
+    process = subprocess.Popen([find_server(), *options, *elsewhere], stdout=subprocess.DEVNULL)
+    yield sock
+    process.terminate()
+    process.wait(10)
+
+
+async def test_the_command_and_the_health_check_of_redis(valkey: Path) -> None:
+    program, *arguments = SERVICES["redis"]["healthcheck"]["test"][1:]
+    client = shutil.which(program) or shutil.which("redis-cli")
+    assert client is not None, "scripts/need redis-cli"
+    for _ in range(100):
+        done = subprocess.run([client, "-s", valkey, *arguments], capture_output=True, text=True)
+        if done.stdout == "PONG\n":
+            break
+        await asyncio.sleep(0.05)
+    assert done.stdout == "PONG\n"
+    with redis.Redis(unix_socket_path=str(valkey)) as connected:
+        assert connected.config_get("appendonly") == {"appendonly": "yes"}
+        assert connected.config_get("save") == {"save": ""}
