@@ -7,7 +7,7 @@ end
 local definition, asked = parse_definition(text), 0
 for region in string.gmatch(definition.regions, '[^,]+') do
   if redis.call('HEXISTS', INFLIGHT, ARGV[1] .. '@' .. region) == 0 then
-    hand_out('RPUSH', ARGV[1], region, now, definition, 1)
+    hand_out('RPUSH', region, {{id = ARGV[1], slot = now, definition = definition, attempt = 1}})
     asked = asked + 1
   end
 end

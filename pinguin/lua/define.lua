@@ -19,7 +19,7 @@ for i = 3, #ARGV, 2 do
       redis.call('ZADD', SCHEDULE, current_slot(definition) + definition.interval, id)
       if soon then
         for region in string.gmatch(definition.regions, '[^,]+') do
-          hand_out('RPUSH', id, region, now, definition, 1)
+          hand_out('RPUSH', region, {{id = id, slot = now, definition = definition, attempt = 1}})
         end
       end
       changed = changed + 1

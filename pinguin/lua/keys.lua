@@ -45,13 +45,22 @@ local function count(name, n)
   end
 end
 
--- Queue a job and take its lease. `push` is LPUSH, or RPUSH for a job that must not wait twice.
-local function hand_out(push, id, region, slot, definition, attempt)
-  local job = string.format('%s:%d:%d:%d', id, slot, definition.version, attempt)
-  local field = id .. '@' .. region
-  redis.call(push, QUEUE .. region, job)
-  redis.call('HSET', INFLIGHT, field, 'q' .. job)
-  redis.call('ZADD', LEASES, now_ms + definition.lease, field)
+-- Queue jobs of one region and take their leases. orders: up to 1000 of {id, slot, definition, attempt}.
+-- `push` is LPUSH, or RPUSH for jobs that must not wait twice.
+local function hand_out(push, region, orders)
+  local jobs, inflight, leases = {}, {}, {}
+  for i, order in ipairs(orders) do
+    local field = order.id .. '@' .. region
+    local job = string.format('%s:%d:%d:%d', order.id, order.slot, order.definition.version, order.attempt)
+    jobs[i] = job
+    inflight[2 * i - 1], inflight[2 * i] = field, 'q' .. job
+    leases[2 * i - 1], leases[2 * i] = now_ms + order.definition.lease, field
+  end
+  if #jobs > 0 then
+    redis.call(push, QUEUE .. region, unpack(jobs))
+    redis.call('HSET', INFLIGHT, unpack(inflight))
+    redis.call('ZADD', LEASES, unpack(leases))
+  end
 end
 
 local function forget(field)

@@ -20,7 +20,8 @@ for _, field in ipairs(expired) do
       stale = stale + 1
       forget(field)
     else
-      hand_out('RPUSH', id, region, job.slot, definition, job.attempt + 1)
+      local order = {id = id, slot = job.slot, definition = definition, attempt = job.attempt + 1}
+      hand_out('RPUSH', region, {order})
       again = again + 1
     end
   end
