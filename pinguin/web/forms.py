@@ -207,7 +207,28 @@ def _read(drawn: Field, sent: Mapping[str, str], saved: Mapping[str, Any]) -> An
         return saved[drawn.key]
     if not text.strip():
         return _empty(drawn)
-    return _typed(drawn.kind, text)
+    value = _typed(drawn.kind, text)
+    _within(drawn.kind, value)
+    return value
+
+
+def _within(kind: inspect.Type, value: Any) -> None:
+    """The struct checks its limits itself; here they are told in people's words."""
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        size, unit = value, ""
+        least, above, most = kind.ge, kind.gt, kind.le
+    elif isinstance(kind, inspect.StrType | inspect.ListType | inspect.DictType):
+        size, unit = len(value), " characters" if isinstance(kind, inspect.StrType) else " lines"
+        least, above, most = kind.min_length, None, kind.max_length
+    else:
+        return
+    verb = "have" if unit else "be"
+    if least is not None and size < least:
+        raise ValueError(f"must {verb} at least {least:g}{unit}")
+    if above is not None and size <= above:
+        raise ValueError(f"must be more than {above:g}")
+    if most is not None and size > most:
+        raise ValueError(f"must {verb} at most {most:g}{unit}")
 
 
 def _empty(drawn: Field) -> Any:

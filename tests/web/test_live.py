@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+import uvicorn
+from litestar import Litestar
+
+from pinguin.broker import Broker, Event
+from pinguin.db import Pool
+from pinguin.settings import Settings
+from pinguin.web.app import create_app
+from pinguin.web.hub import Hub, Page
+from pinguin.web.sessions import new_token, token_hash
+from tests.conftest import Services
+from tests.factory import add_monitor
+from tests.web.conftest import Client, account
+from tests.web.test_listing import add_result, set_status
+
+
+@asynccontextmanager
+async def served(app: Litestar) -> AsyncIterator[str]:
+    """The pages over real HTTP."""
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        app.state.web.hub.close()
+        server.should_exit = True
+        await serving
+
+
+class Stream:
+    """An EventSource."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._lines = answer.aiter_lines()
+
+    async def next(self, wanted: str, within_s: float = 8) -> str:
+        """The data of the next event of that name."""
+        async with asyncio.timeout(within_s):
+            name, data = "", []
+            async for line in self._lines:
+                if line.startswith("event: "):
+                    name = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    data.append(line.removeprefix("data: "))
+                elif not line:
+                    if name == wanted:
+                        return "\n".join(data)
+                    name, data = "", []
+        raise AssertionError("the stream ended")
+
+
+@asynccontextmanager
+async def stream(address: str, path: str, pool: Pool) -> AsyncIterator[Stream]:
+    token = new_token()
+    async with pool.connection() as conn:
+        await conn.execute(
+            "insert into sessions values (%s, (select id from users), now(), now() + interval '1 h')",
+            (token_hash(token),),
+        )
+    async with (
+        httpx.AsyncClient(base_url=address, cookies={"pinguin": token}, timeout=10) as client,
+        client.stream("GET", path, headers={"Accept": "text/event-stream"}) as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert "content-encoding" not in answer.headers
+        yield Stream(answer)
+
+
+@pytest.fixture
+async def live(stack: Services, pool: Pool, broker: Broker) -> AsyncIterator[tuple[str, Litestar]]:
+    await account(pool)
+    app = create_app(Settings(database_url=stack.database_url, redis_url=stack.redis_url), pool, broker)
+    async with served(app) as address:
+        async with asyncio.timeout(5):
+            while not app.state.web.hub.connected:
+                await asyncio.sleep(0.01)
+        yield address, app
+
+
+async def test_a_result_comes_to_an_open_list_as_a_fragment(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker
+) -> None:
+    mine, other = await add_monitor(pool, name="shop"), await add_monitor(pool, name="else")
+    async with stream(live[0], f"/live/list?ids={mine}", pool) as events:
+        await add_result(pool, mine, "down", reason="timeout", message="no answer", latency_ms=None)
+        await set_status(pool, mine, "down", "timeout")
+        await broker.announce_results([other])
+        await broker.announce_results([mine, other])
+        fragment = await events.next("news")
+    assert f'<li id="m{mine}" class="row s-down" hx-swap-oob="true">' in fragment
+    assert f'id="m{other}"' not in fragment
+    assert "1 of 2 monitors is down" in fragment
+    assert "<html" not in fragment
+
+
+async def test_a_new_monitor_makes_an_open_list_ask_again(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker
+) -> None:
+    async with stream(live[0], "/live/list?ids=", pool) as events:
+        await asyncio.sleep(0.1)
+        await broker.announce_change([await add_monitor(pool)])
+        assert await events.next("list") == "changed"
+
+
+async def test_a_result_comes_to_a_monitors_page_once(live: tuple[str, Litestar], pool: Pool, broker: Broker) -> None:
+    monitor = await add_monitor(pool)
+    await add_result(pool, monitor, seconds_ago=100)
+    since = (datetime.now(UTC) - timedelta(seconds=90)).isoformat()
+    async with stream(live[0], f"/live/monitors/{monitor}?since={since.replace('+', '%2B')}", pool) as events:
+        for ago in (60, 30):
+            await add_result(pool, monitor, seconds_ago=ago)
+            await broker.announce_results([monitor])
+            fragment = await events.next("news")
+            assert fragment.count('<tr class="s-up">') == 1
+            assert '<tbody id="lines" hx-swap-oob="afterbegin">' in fragment
+            assert '<section id="head"' in fragment
+
+
+async def test_streams_end_when_the_process_stops(live: tuple[str, Litestar], pool: Pool) -> None:
+    address, app = live
+    async with stream(address, "/live/list?ids=", pool) as events:
+        await asyncio.sleep(0.1)
+        assert app.state.web.hub.open_pages == 1
+        app.state.web.hub.close()
+        with pytest.raises(AssertionError, match="the stream ended"):
+            await events.next("news", within_s=3)
+    assert app.state.web.hub.open_pages == 0
+
+
+async def test_where_events_do_not_come_through_the_page_polls(client: Client, pool: Pool) -> None:
+    monitor = await add_monitor(pool)
+    await add_result(pool, monitor)
+    page = (await client.get("/")).text
+    poll = re.search(r'hx-get="(/live/list/rows[^"]+)" hx-trigger="poll"', page)
+    assert poll is not None
+    assert f'<li id="m{monitor}"' in (await client.get(poll[1])).text
+    page = (await client.get(f"/monitors/{monitor}")).text
+    poll = re.search(r'hx-get="(/live/monitors/[^"]+)" hx-trigger="poll"', page)
+    assert poll is not None
+    assert "<tr" not in (await client.get(poll[1].replace("&amp;", "&"))).text
+
+
+@pytest.mark.parametrize("ids", ["x", "1,,x", "-1", "9" * 40, "1;drop"])
+async def test_ids_that_are_none_are_left_out(client: Client, ids: str) -> None:
+    assert (await client.get("/live/list/rows", params={"ids": ids})).status_code == 200
+
+
+async def test_nobody_asks_for_more_than_a_page(client: Client) -> None:
+    assert (await client.get("/live/list/rows?ids=" + ",".join(map(str, range(51))))).status_code == 400
+
+
+async def test_a_slow_page_gets_one_larger_refresh() -> None:
+    page = Page([1, 2, 3])
+    for monitor in [1, 2, 1, 9, 2] * 1000:
+        page.offer(Event("result", [monitor]))
+    page.offer(Event("changed", [9]))
+    assert await page.news(1) == ([1, 2], True)
+    assert await page.news(0.01) == ([], False)
+
+
+async def test_the_hub_comes_back_when_redis_does(stack: Services, broker: Broker) -> None:
+    async with Broker.connect("redis://127.0.0.1:1/0") as away:
+        hub = Hub(away)
+        running = asyncio.create_task(hub.run())
+        await asyncio.sleep(0.1)
+        assert not hub.connected
+        hub._broker = broker
+        with hub.page([7]) as page:
+            due, _ = await page.news(8)
+        assert due == [7]
+        assert hub.connected
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
