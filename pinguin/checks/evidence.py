@@ -14,6 +14,9 @@ _DEPTH = 6
 
 def bounded(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """`evidence` in plain JSON types, at most `MAX_BYTES` when encoded. Long texts and lists are cut."""
+    plain = _as_it_is(evidence)
+    if plain is not None:
+        return plain
     longest = 1000
     while longest >= 10:
         cleaned: dict[str, Any] = _clean(evidence, longest, _DEPTH)
@@ -21,6 +24,18 @@ def bounded(evidence: Mapping[str, Any]) -> dict[str, Any]:
             return cleaned
         longest //= 2
     return {"cut": "more than could be kept"}
+
+
+def _as_it_is(evidence: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`evidence` after a round through JSON (NaN becomes null), or None where it must be cleaned or cut."""
+    try:
+        encoded = msgspec.json.encode(evidence)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # UnicodeEncodeError is a ValueError
+        return None
+    if len(encoded) > MAX_BYTES or b"\\u0000" in encoded:
+        return None
+    decoded: dict[str, Any] = msgspec.json.decode(encoded)
+    return decoded
 
 
 def text(value: str | bytes, longest: int = 1000) -> str:

@@ -26,7 +26,7 @@ from pinguin.checks.engine.stopwatch import Stopwatch
 from pinguin.checks.engine.tls import TlsContexts, TlsPolicy, check_authorities, handshake, peer_certificate
 from pinguin.checks.engine.wire import Wire
 from pinguin.checks.evidence import text
-from pinguin.checks.verdict import too_slow
+from pinguin.checks.verdict import too_slow, wrong_host
 from pinguin.errors import CheckFailed, InvalidInput
 
 TITLE = "Web page or API (HTTP)"
@@ -228,8 +228,8 @@ def shown(url: httpx.URL) -> str:
     """`url` without what may be secret: a user, a password, a query, a fragment. TRAP 20, TRAP 24"""
     host = f"[{url.host}]" if ":" in url.host else url.host
     port = f":{url.port}" if url.port else ""
-    query = "?…" if url.query else ""
-    return f"{url.scheme}://{host}{port}{url.path}{query}"
+    path, query, _ = url.raw_path.decode("ascii").partition("?")
+    return f"{url.scheme}://{host}{port}{path}{query and '?…'}"
 
 
 def _first_request(options: Options) -> httpx.Request:
@@ -271,7 +271,7 @@ def _location(base: httpx.URL, location: str) -> httpx.URL:
         url = base.join(location)
     except httpx.InvalidURL:
         raise CheckFailed("redirect", "redirected to something that is not a URL") from None
-    if url.scheme not in DEFAULT_PORTS or not url.host:
+    if url.scheme not in DEFAULT_PORTS or not url.host or wrong_host(url.host):
         raise CheckFailed("redirect", f"redirected to a URL that is not for the web: {url.scheme}:…")
     return url.copy_with(username=None, password=None, fragment=None) if url.userinfo or url.fragment else url
 
@@ -351,6 +351,8 @@ def _wrong_url(url: str) -> str | None:
         return "must begin with http:// or https://"
     if not parsed.host:
         return "has no host"
+    if wrong_host(parsed.host):
+        return "has a host that is not a valid name or address"
     if parsed.port is not None and not 1 <= parsed.port <= 65535:
         return "has a port that is not between 1 and 65535"
     if parsed.userinfo:

@@ -20,6 +20,6 @@ def wrong_host(host: str) -> str | None:
         return "must be a name or an address alone"
     if host.count(":") == 1:
         return "must be a name or an address alone, without a port"
-    if not host.strip(".") or ".." in host or any(len(label) > 63 for label in host.split(".")):
+    if host.startswith(".") or ".." in host or not host or any(len(label) > 63 for label in host.split(".")):
         return "is not a valid name"
     return None

@@ -243,6 +243,16 @@ async def test_a_server_that_lies_is_down_with_the_right_reason(check: Check, li
     assert words in str(report.message)
 
 
+async def test_what_was_seen_of_a_broken_answer_is_kept(check: Check) -> None:
+    async with serving(LIES["not HTTP"][0]) as port:
+        garbage = await check("http", url=f"http://127.0.0.1:{port}/")
+    async with serving(LIES["broken chunks"][0]) as port:
+        broken = await check("http", url=f"http://127.0.0.1:{port}/")
+
+    assert garbage.evidence["answer_sample"] == "SSH-2.0-OpenSSH_9.2p1\r\n"
+    assert broken.evidence["status_code"] == 200
+
+
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 ODD_BUT_FINE: dict[str, bytes] = {
     "no length, closed": b"HTTP/1.0 200 OK\r\n\r\nhello",
@@ -347,7 +357,9 @@ async def test_a_redirect_is_an_answer_where_none_is_followed_or_its_status_is_a
         assert (await check("http", url=url, accepted_statuses=["301"])).status is Status.UP
 
 
-@pytest.mark.parametrize("location", ["ftp://127.0.0.1/", "http://", "http://[::", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "location", ["ftp://127.0.0.1/", "http://", "http://.dot/", "http://[::", "javascript:alert(1)"]
+)
 async def test_a_redirect_that_leads_nowhere(check: Check, location: str) -> None:
     async with serving(answering(page(b"", "302 Found", f"Location: {location}\r\n"))) as port:
         report = await check("http", url=f"http://127.0.0.1:{port}/")

@@ -18,6 +18,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("url", {"url": "http://example.org/\r\nX: y"}),
     ("url", {"url": " http://example.org/"}),
     ("url", {"url": "http://[::1/"}),
+    ("url", {"url": "https://.example.org/"}),
     ("url", {"url": ""}),
     ("url", {}),
     ("method", {"method": "BREW"}),
@@ -57,6 +58,10 @@ def test_the_target_holds_no_secret() -> None:  # TRAP 20, TRAP 24
     options = check_type("http").parse({"url": "https://example.org:8443/path?token=hush#part"})
 
     assert options.target() == "https://example.org:8443/path?…"
+
+
+def test_a_target_is_one_line_whatever_its_path() -> None:
+    assert check_type("http").parse({"url": "http://example.org/a%0Ab"}).target() == "http://example.org/a%0Ab"
 
 
 def test_international_names_are_shown_as_written_and_asked_for_in_ascii() -> None:

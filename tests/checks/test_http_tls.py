@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from pinguin.checks.engine.certificate import _matches
+from pinguin.checks.engine.certificate import covers
 from pinguin.checks.engine.tls import TlsContexts, TlsPolicy
 from pinguin.model import Status
 from tests.checks.conftest import Check, gone
@@ -237,7 +237,7 @@ async def test_failed_handshakes_leave_no_descriptor_and_no_memory(
 
 
 @pytest.mark.parametrize(
-    ("name", "host", "covers"),
+    ("name", "host", "covered"),
     [
         ("example.test", "EXAMPLE.test.", True),
         ("*.example.test", "www.example.test", True),
@@ -249,5 +249,5 @@ async def test_failed_handshakes_leave_no_descriptor_and_no_memory(
         ("example.test", "other.test", False),
     ],
 )
-def test_which_names_cover_which_hosts(name: str, host: str, covers: bool) -> None:
-    assert _matches(name, host) is covers
+def test_which_names_cover_which_hosts(name: str, host: str, covered: bool) -> None:
+    assert covers(("first.test", name), host) is covered

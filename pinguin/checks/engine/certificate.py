@@ -26,9 +26,6 @@ class Certificate:
         """Whole days until the end; negative once it is over."""
         return (self.not_after - now).days
 
-    def covers(self, host: str) -> bool:
-        return any(_matches(name, host) for name in self.names)
-
     def facts(self, host: str, now: datetime) -> dict[str, Any]:
         """For the evidence."""
         return {
@@ -38,7 +35,7 @@ class Certificate:
             "not_before": self.not_before.isoformat(),
             "not_after": self.not_after.isoformat(),
             "days_left": self.days_left(now),
-            "covers_host": self.covers(host),
+            "covers_host": covers(self.names, host),
         }
 
 
@@ -56,6 +53,12 @@ def read(der: bytes) -> Certificate | None:
         )
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=4096)
+def covers(names: tuple[str, ...], host: str) -> bool:
+    """Whether a certificate for `names` is one for `host`."""
+    return any(_matches(name, host) for name in names)
 
 
 def now() -> datetime:

@@ -10,6 +10,7 @@ _REASONS = {
     errno.ECONNREFUSED: ("refused", "connection refused by {peer} after {after}"),
     errno.ECONNRESET: ("reset", "{peer} reset the connection after {after}"),
     errno.ECONNABORTED: ("reset", "the connection to {peer} was aborted after {after}"),
+    errno.ENOTCONN: ("reset", "{peer} cut the connection after {after}"),
     errno.EPIPE: ("reset", "{peer} closed the connection after {after}"),
     errno.ETIMEDOUT: ("timeout", "{peer} does not answer: the system gave up after {after}"),
     errno.ENETUNREACH: ("unreachable", "there is no way to the network of {peer}"),

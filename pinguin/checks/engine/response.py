@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import httptools
 import httpx
 
 from pinguin.checks.engine.decoding import Decoder, decoder_for
+from pinguin.checks.evidence import text
 from pinguin.errors import CheckFailed
 
 MAX_HEAD = 65536
@@ -28,6 +30,7 @@ class ResponseReader:
         self._keep = keep
         self._failure: CheckFailed | None = None
         self._fed = 0
+        self._first = b""
         self._head = 0
         self._received = 0
         self._unpacked = 0
@@ -48,6 +51,7 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         if not self._in_body:
+            self._first = self._first or data[:200]
             self._fed += len(data)
         try:
             self._parser.feed_data(data)
@@ -67,13 +71,15 @@ class ResponseReader:
             return
         if not self._in_body:
             what = "in the middle of the headers" if self._fed else "without an answer"
-            raise CheckFailed("reset", f"the connection was closed {what}")
+            raise self._failed("reset", f"the connection was closed {what}")
         announced = self._header(b"content-length")
         if announced:
             size = announced.decode("latin-1")
-            raise CheckFailed("reset", f"the connection was closed after {self._received} of {size} bytes of the body")
+            raise self._failed("reset", f"the connection was closed after {self._received} of {size} bytes of the body")
         if b"chunked" in self._header(b"transfer-encoding").lower():
-            raise CheckFailed("reset", f"the connection was closed before the last chunk, after {self._received} bytes")
+            raise self._failed(
+                "reset", f"the connection was closed before the last chunk, after {self._received} bytes"
+            )
         self._finish()
         if self._failure:
             raise self._failure
@@ -150,7 +156,14 @@ class ResponseReader:
         self._note("too_large", f"the body is larger than {self._limit} bytes")
 
     def _note(self, reason: str, message: str) -> None:
-        self._failure = self._failure or CheckFailed(reason, message)
+        self._failure = self._failure or self._failed(reason, message)
+
+    def _failed(self, reason: str, message: str) -> CheckFailed:
+        """The failure, with what was seen of the answer up to here."""
+        seen: dict[str, Any] = {"status_code": self._parser.get_status_code()} if self._in_body else {}
+        if self._fed and not self._in_body:
+            seen["answer_sample"] = text(self._first, 200)
+        return CheckFailed(reason, message, evidence=seen)
 
     def _header(self, name: bytes) -> bytes:
         return next((value for key, value in self._headers if key.lower() == name), b"")

@@ -64,7 +64,8 @@ def check_authorities(pem: str) -> str | None:
 async def handshake(wire: Wire, host: str, policy: TlsPolicy, contexts: TlsContexts, watch: Stopwatch) -> ssl.SSLSocket:
     """Speak TLS on `wire` from now on. Raises CheckFailed("tls", "certificate" or "reset")."""
     try:
-        return await wire.start_tls(contexts.of(policy), host)
+        # Without the dot that may end a name: certificates are made out without it.
+        return await wire.start_tls(contexts.of(policy), host.rstrip("."))
     except ssl.SSLCertVerificationError as error:
         failure = partial(_refused_certificate, error.verify_code, error.verify_message)
     except ssl.SSLError as error:

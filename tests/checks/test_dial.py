@@ -1,0 +1,118 @@
+"""From a name to a connection, when something on the way does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+
+import pytest
+
+from pinguin.checks.contract import Context, Resources
+from pinguin.checks.engine import dial, resolve
+from pinguin.checks.engine.failures import failure_of
+from pinguin.checks.engine.resolve import Address, Resolver
+from pinguin.checks.engine.stopwatch import Stopwatch
+from pinguin.errors import CheckFailed, CheckImpossible
+from pinguin.model import REASONS, Status
+from tests.checks.conftest import Check
+from tests.checks.servers import answering, free_port, full_backlog, page, serving, silent
+
+
+@pytest.fixture
+async def context(resources: Resources) -> Context:
+    return Context(timeout=1.0, resources=resources)
+
+
+def known_as(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Every name resolves to these."""
+    found = [item for host, port in addresses for item in resolve.literal(host, port) or []]
+
+    async def resolved(*_: object) -> list[Address]:
+        return found
+
+    monkeypatch.setattr(dial, "resolve", resolved)
+
+
+async def test_a_silent_address_leaves_time_for_the_next(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    with full_backlog() as mute:
+        async with serving(silent) as port:
+            refused = free_port()
+            known_as(monkeypatch, ("127.0.0.1", mute), ("127.0.0.1", refused), ("127.0.0.1", port))
+            wire = await dial.dial("some.test", 1, "any", context, Stopwatch(context))
+            wire.close()
+
+    assert context.evidence["address"] == f"127.0.0.1:{port}"
+    assert context.evidence["failed_addresses"] == {
+        f"127.0.0.1:{mute}": "timeout",
+        f"127.0.0.1:{refused}": "refused",
+    }
+
+
+async def test_the_last_address_says_why(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    known_as(monkeypatch, *[("127.0.0.1", free_port()) for _ in range(9)])
+    with pytest.raises(CheckFailed) as failed:
+        await dial.dial("some.test", 1, "any", context, Stopwatch(context))
+    assert failed.value.reason == "refused"
+    assert len(context.evidence["failed_addresses"]) == dial.MOST_ADDRESSES - 1
+
+
+async def test_names_whose_server_is_silent_hold_up_nobody(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    look_up = resolve._look_up
+
+    def slow(host: str, port: int, family: int, flags: int) -> list[Address]:
+        if host.startswith("slow") and not flags:
+            gate.wait(10)
+            raise OSError
+        return look_up(host, port, family, flags)
+
+    monkeypatch.setattr(resolve, "_look_up", slow)
+    waiting = [asyncio.create_task(check("http", url=f"http://slow{n}.invalid/")) for n in range(40)]
+    await asyncio.sleep(0.05)
+    try:
+        async with serving(answering(page())) as port:
+            report = await check("http", url=f"http://localhost:{port}/", timeout=2)
+        assert report.status is Status.UP
+    finally:
+        for task in waiting:
+            task.cancel()
+        gate.set()
+        await asyncio.wait(waiting)
+
+
+async def test_a_name_that_cannot_be_one(resources: Resources) -> None:
+    with pytest.raises(CheckFailed) as failed:
+        await resolve.resolve("a" * 70 + ".test", 80, "any", resources)
+    assert failed.value.reason == "dns"
+
+
+async def test_a_resolver_closes_without_waiting() -> None:
+    resolver = Resolver()
+    assert (await resolver.addresses("localhost", 80, 0))[0].sockaddr[1] == 80
+    resolver.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (errno.ECONNREFUSED, "refused"),
+        (errno.ECONNRESET, "reset"),
+        (errno.EPIPE, "reset"),
+        (errno.ETIMEDOUT, "timeout"),
+        (errno.ENETUNREACH, "unreachable"),
+        (errno.EHOSTUNREACH, "unreachable"),
+        (errno.EXDEV, "unreachable"),
+    ],
+)
+def test_an_error_of_the_system_has_a_reason_and_a_sentence(code: int, reason: str) -> None:
+    failure = failure_of(OSError(code, "words"), "192.0.2.1:80", "3 ms")
+    assert isinstance(failure, CheckFailed)
+    assert (failure.reason, failure.evidence["errno"]) == (reason, errno.errorcode[code])
+    assert reason in REASONS
+    assert "192.0.2.1:80" in failure.message
+
+
+def test_limits_of_this_machine_say_nothing_about_the_target() -> None:
+    for code in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+        assert isinstance(failure_of(OSError(code, ""), "192.0.2.1:80", "3 ms"), CheckImpossible)
