@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 PHASES = ("dns", "connect", "tls", "first_byte", "transfer")
@@ -107,10 +107,21 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How many checks in a row it takes: failed ones to be down, good ones to end an incident."""
+    """What a monitor's state is judged by.
+
+    failure_threshold, recovery_threshold: checks in a row that it takes to be down, and to end an incident.
+    interval_s, timeout_s: when a missing result is a gap that nobody watched.
+    """
 
     failure_threshold: int = 2
     recovery_threshold: int = 1
+    interval_s: int = 60
+    timeout_s: float = 10
+
+    @property
+    def quiet_after(self) -> timedelta:
+        """How long a monitor may be without a result before it is unknown."""
+        return timedelta(seconds=2 * self.interval_s + self.timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +155,38 @@ class Transition:
     confirmed_at: datetime
     from_status: Status
     to_status: Status
+    reason: str | None = None
+    message: str | None = None
     opens: bool = False
     closes: bool = False
 
 
-def advance(state: State, result: Result, policy: Policy) -> tuple[State, Transition | None]:
-    """The state after `result`, and the transition that it made, if any.
+def advance(state: State, result: Result, policy: Policy) -> tuple[State, tuple[Transition, ...]]:
+    """The state after `result`, and the transitions that it made: none, one, or two where a gap ends.
 
     A result of an older version, or of a slot no newer than the last, changes nothing. Unknown results (no evidence)
-    leave the counts of good and failed checks as they are.
+    leave the counts of good and failed checks as they are. After a gap, the time that nobody watched is unknown.
     """
     stale = state.last_slot is not None and result.scheduled_at <= state.last_slot
     if result.version < state.version or stale or state.status is Status.PAUSED:
+        return state, ()
+    state, gap = _notice_gap(state, result, policy)
+    state, change = _take_in(state, result, policy)
+    return state, tuple(transition for transition in (gap, change) if transition is not None)
+
+
+def _notice_gap(state: State, result: Result, policy: Policy) -> tuple[State, Transition | None]:
+    """Unknown from the first slot that has no result, if so many are missing that the monitor had gone quiet."""
+    last = state.last_slot
+    if last is None or state.status is Status.UNKNOWN or result.scheduled_at - last <= policy.quiet_after:
         return state, None
+    at = max(last + timedelta(seconds=policy.interval_s), state.since)
+    message = f"no result from {at:%Y-%m-%d %H:%M:%S} to {result.scheduled_at:%Y-%m-%d %H:%M:%S} UTC"
+    transition = Transition(at, result.scheduled_at, state.status, Status.UNKNOWN, "quiet", message)
+    return replace(state, status=Status.UNKNOWN, since=at), transition
+
+
+def _take_in(state: State, result: Result, policy: Policy) -> tuple[State, Transition | None]:
     counted = _count(state, result)
     status, down = _judge(counted, result, policy)
     changed = status is not state.status
@@ -172,8 +202,16 @@ def advance(state: State, result: Result, policy: Policy) -> tuple[State, Transi
     )
     if not changed:
         return after, None
-    opens, closes = down and not state.down, state.down and not down
-    return after, Transition(since, max(since, result.scheduled_at), state.status, status, opens, closes)
+    return after, Transition(
+        since,
+        max(since, result.scheduled_at),
+        state.status,
+        status,
+        result.reason,
+        result.message,
+        opens=down and not state.down,
+        closes=state.down and not down,
+    )
 
 
 def _count(state: State, result: Result) -> State:

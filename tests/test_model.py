@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,11 +19,10 @@ OUTCOMES = [Status.UP, Status.DEGRADED, Status.DOWN, Status.UNKNOWN]
 def play(outcomes: str, policy: Policy, state: State = NEW) -> tuple[State, list[Transition]]:
     """One result a minute: u(p), g (degraded), d(own), n (unknown)."""
     names = {"u": Status.UP, "g": Status.DEGRADED, "d": Status.DOWN, "n": Status.UNKNOWN}
-    transitions = []
+    transitions: list[Transition] = []
     for minute, letter in enumerate(outcomes):
-        state, transition = advance(state, result(second=60 * minute, status=names[letter]), policy)
-        if transition:
-            transitions.append(transition)
+        state, made = advance(state, result(second=60 * minute, status=names[letter]), policy)
+        transitions += made
     return state, transitions
 
 
@@ -76,19 +76,37 @@ def test_an_incident_stays_open_while_there_is_no_evidence() -> None:
 def test_a_result_of_an_older_version_changes_nothing() -> None:
     """TRAP 8."""
     state = State(Status.UP, EPOCH, version=2)
-    assert advance(state, result(second=60, status=Status.DOWN, version=1), Policy(1, 1)) == (state, None)
+    assert advance(state, result(second=60, status=Status.DOWN, version=1), Policy(1, 1)) == (state, ())
 
 
 def test_a_result_of_an_older_slot_changes_nothing() -> None:
     """TRAP 5."""
     state, _ = play("uu", Policy(1, 1))
-    assert advance(state, result(second=0, status=Status.DOWN), Policy(1, 1)) == (state, None)
-    assert advance(state, result(second=60, status=Status.DOWN), Policy(1, 1)) == (state, None)
+    assert advance(state, result(second=0, status=Status.DOWN), Policy(1, 1)) == (state, ())
+    assert advance(state, result(second=60, status=Status.DOWN), Policy(1, 1)) == (state, ())
 
 
 def test_a_paused_monitor_stays_paused() -> None:
     state = State(Status.PAUSED, EPOCH, version=1)
-    assert advance(state, result(second=60, status=Status.DOWN), Policy(1, 1)) == (state, None)
+    assert advance(state, result(second=60, status=Status.DOWN), Policy(1, 1)) == (state, ())
+
+
+def test_a_gap_in_the_results_is_unknown_from_its_first_missing_slot() -> None:
+    state, _ = play("uu", Policy(1, 1))
+    policy = Policy(1, 1, interval_s=60, timeout_s=10)
+    assert advance(state, result(second=60 + 130), policy)[1] == ()
+    after, (gap, back) = advance(state, result(second=600), policy)
+    assert (gap.at - EPOCH, gap.to_status, gap.reason) == (timedelta(minutes=2), Status.UNKNOWN, "quiet")
+    assert (back.at - EPOCH, back.to_status) == (timedelta(minutes=10), Status.UP)
+    assert after.status is Status.UP
+
+
+def test_a_result_that_comes_late_leaves_nothing_unknown() -> None:
+    """A monitor that was marked quiet is so from its first missing slot: if that result comes after all, for no time."""
+    state, _ = play("uu", Policy(1, 1))
+    quiet = replace(state, status=Status.UNKNOWN, since=EPOCH + timedelta(minutes=2), reason="quiet")
+    _, (back,) = advance(quiet, result(second=120), Policy(1, 1))
+    assert (back.at, back.to_status) == (quiet.since, Status.UP)
 
 
 results = st.builds(
@@ -97,13 +115,12 @@ results = st.builds(
     status=st.sampled_from(OUTCOMES),
     version=st.integers(1, 2),
 )
-policies = st.builds(Policy, st.integers(1, 4), st.integers(1, 4))
+policies = st.builds(Policy, st.integers(1, 4), st.integers(1, 4), st.sampled_from([60, 600]))
 
 
 def test_a_first_check_in_the_second_of_the_creation_does_not_begin_before_it() -> None:
     state = State(Status.PENDING, EPOCH + timedelta(milliseconds=500), version=1)
-    _, transition = advance(state, result(second=0), Policy())
-    assert transition is not None
+    _, (transition,) = advance(state, result(second=0), Policy())
     assert transition.at == transition.confirmed_at == state.since
 
 
@@ -111,8 +128,8 @@ def test_a_first_check_in_the_second_of_the_creation_does_not_begin_before_it() 
 def test_transitions_chain_and_never_go_back_in_time(sequence: list[Result], policy: Policy) -> None:
     state, status, at, is_open = NEW, NEW.status, NEW.since, False
     for each in sequence:
-        state, transition = advance(state, each, policy)
-        if transition is not None:
+        state, transitions = advance(state, each, policy)
+        for transition in transitions:
             assert transition.from_status is status
             assert transition.to_status is not status
             assert at <= transition.at <= transition.confirmed_at
@@ -140,7 +157,7 @@ def test_a_result_seen_twice_counts_once(sequence: list[Result], policy: Policy)
     state = NEW
     for each in sequence:
         state, _ = advance(state, each, policy)
-        assert advance(state, each, policy) == (state, None)
+        assert advance(state, each, policy) == (state, ())
 
 
 @given(st.text("udgn", max_size=40), policies)

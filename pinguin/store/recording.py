@@ -41,12 +41,12 @@ async def lock_states(conn: Connection, monitor_ids: Iterable[int]) -> dict[int,
 
 def _standing(row: Sequence[Any]) -> Standing:
     _, status, since, version, last_slot, failures, successes, unknowns, streak_since = row[:9]
-    incident_id, reason, message, latency_ms, failure_threshold, recovery_threshold = row[9:]
+    incident_id, reason, message, latency_ms, *policy = row[9:]
     state = State(
         Status(status), since, version, last_slot, failures, successes, unknowns, streak_since,
         incident_id is not None, reason, message, latency_ms,
     )  # fmt: skip
-    return Standing(state, Policy(failure_threshold, recovery_threshold), incident_id)
+    return Standing(state, Policy(*policy), incident_id)
 
 
 async def insert_results(conn: Connection, results: Sequence[Result]) -> set[ResultKey]:
@@ -84,8 +84,8 @@ async def record_transition(conn: Connection, standing: Standing, result: Result
             "confirmed_at": transition.confirmed_at,
             "from_status": transition.from_status.value,
             "to_status": transition.to_status.value,
-            "reason": result.reason,
-            "message": result.message,
+            "reason": transition.reason,
+            "message": transition.message,
             "incident_id": incident_id,
         },
     )

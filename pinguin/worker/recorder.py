@@ -111,19 +111,19 @@ def _key(result: Result) -> recording.ResultKey:
 
 
 async def _advanced(conn: Connection, standing: Standing, result: Result) -> Standing:
-    state, transition = advance(standing.state, result, standing.policy)
-    incident_id = standing.incident_id
-    if transition is not None:
+    state, transitions = advance(standing.state, result, standing.policy)
+    for transition in transitions:
         incident_id = await recording.record_transition(conn, standing, result, transition)
+        standing = replace(standing, incident_id=incident_id)
         log = _log.warning if transition.to_status is Status.DOWN else _log.info
         log(
             "transition",
             monitor=result.monitor_id,
             before=transition.from_status.value,
             after=transition.to_status.value,
-            reason=result.reason,
+            reason=transition.reason,
         )
-    return replace(standing, state=state, incident_id=incident_id)
+    return replace(standing, state=state)
 
 
 def _changed(before: Mapping[int, Standing], after: Mapping[int, Standing]) -> dict[int, Standing]:

@@ -113,7 +113,7 @@ create table monitor_states (
   incident_id bigint references incidents
 ) with (fillfactor = 70);
 comment on table monitor_states is 'What each monitor is now: the state of the state machine (pinguin/model.py), written with the results in one transaction.';
-comment on column monitor_states.last_slot is 'The newest slot that counted; a result of an older one changes nothing.';
+comment on column monitor_states.last_slot is 'The newest slot of this version that counted; a result of an older one changes nothing.';
 comment on column monitor_states.failures is 'Failed checks in a row, up to the last slot; successes and unknowns likewise.';
 comment on column monitor_states.streak_since is 'Slot of the first check of the streak that is not confirmed yet.';
 comment on column monitor_states.incident_id is 'The open incident.';
@@ -155,7 +155,7 @@ begin
   select * into state from monitor_states where monitor_id = new.id for update;
   if active and was_active then  -- an edit: what was counted under the old version does not count under the new one
     update monitor_states
-    set version = new.version, failures = 0, successes = 0, unknowns = 0, streak_since = null
+    set version = new.version, last_slot = null, failures = 0, successes = 0, unknowns = 0, streak_since = null
     where monitor_id = new.id;
     return null;
   end if;
@@ -172,8 +172,8 @@ begin
   insert into monitor_states (monitor_id, status, since, version)
   values (new.id, case when active then 'pending' else 'paused' end::monitor_status, now(), new.version)
   on conflict (monitor_id) do update set
-    status = excluded.status, since = excluded.since, version = excluded.version, failures = 0, successes = 0,
-    unknowns = 0, streak_since = null, reason = null, message = null, latency_ms = null, incident_id = null;
+    status = excluded.status, since = excluded.since, version = excluded.version, last_slot = null, failures = 0,
+    successes = 0, unknowns = 0, streak_since = null, reason = null, message = null, latency_ms = null, incident_id = null;
   return null;
 end $$;
 create trigger after_write after insert or update on monitors for each row execute function monitors_after_write();
