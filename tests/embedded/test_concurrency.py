@@ -105,6 +105,9 @@ async def test_clients_are_served_in_turn(embedded: EmbeddedStack, conn: Conn) -
         await busy.send(insert * 2000)
         await busy.answer(message(b"Z", b"I"))
         assert await value(conn, "select count(*) from readings") < 1500
+        async with asyncio.timeout(60):
+            while await value(conn, "select count(*) from readings") < 2000:
+                await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("rounds", [3])
