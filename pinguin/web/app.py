@@ -114,7 +114,7 @@ async def serve(settings: Settings) -> None:
             )
         )
 
-        _log.info("web serves", url=f"http://{settings.web_host}:{settings.web_port}")
+        _log.info("web_started", url=f"http://{settings.web_host}:{settings.web_port}")
         with stop_on_signal() as stop:
             serving = asyncio.create_task(server.serve())
             waiting = asyncio.create_task(stop.wait())
@@ -123,4 +123,4 @@ async def serve(settings: Settings) -> None:
             app.state.web.hub.close()
             server.should_exit = True
             await serving
-        _log.info("web stopped")
+        _log.info("web_stopped")

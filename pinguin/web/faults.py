@@ -54,7 +54,7 @@ def known(request: Req, error: PinguinError) -> Template:
     statuses = {NotFound: 404, Conflict: 409, InvalidInput: 400, Unavailable: 503}
     status = next((code for kind, code in statuses.items() if isinstance(error, kind)), 500)
     if status >= 500:
-        _log.error("page failed", path=request.url.path, error=str(error))
+        _log.error("page_failed", path=request.url.path, error=str(error))
     return page(request, status, str(error))
 
 
@@ -68,5 +68,5 @@ def http(request: Req, error: HTTPException) -> Template:
 def unexpected(request: Req, error: Exception) -> Template:
     # Frames and the exception's type alone: its text, or a frame's variables, may hold what somebody typed.
     frames = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("page crashed", path=request.url.path, error=type(error).__name__, frames=frames)
+    _log.error("page_crashed", path=request.url.path, error=type(error).__name__, frames=frames)
     return page(request, 500, "")

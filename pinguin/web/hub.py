@@ -108,7 +108,7 @@ class Hub:
                         if event := await subscription.next(10):
                             self._tell(event)
             except Unavailable as error:
-                _log.warning("live updates wait for redis", error=str(error))
+                _log.warning("live_waits_for_redis", error=str(error))
             finally:
                 self.connected = False
             await backoff.wait()

@@ -66,6 +66,14 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What changes with a monitor's status."""
+
+    uptimes: Sequence[tuple[Uptime, Ratio | None]]
+    incidents: Sequence[Incident]
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """All that a monitor's page shows."""
 
@@ -103,17 +111,23 @@ async def latency(conn: Connection, monitor: Monitor, span: Range) -> Latency:
 
 async def story(conn: Connection, monitor_id: int, span: Range, before: datetime | None) -> Story:
     top = await head(conn, monitor_id)
-    ratios = await pages.check_ratios(conn, monitor_id)
+    turned = await turn(conn, monitor_id)
     lines = await recent(conn, monitor_id, before=before)
     return Story(
         head=top,
         latency=await latency(conn, top.monitor, span),
-        uptimes=[(each, ratios.get(each.label)) for each in await pages.uptimes(conn, monitor_id)],
-        incidents=await pages.incidents(conn, monitor_id=monitor_id, most=INCIDENTS),
+        uptimes=turned.uptimes,
+        incidents=turned.incidents,
         lines=lines,
         older=lines[-1].result.scheduled_at.isoformat() if len(lines) == RESULTS else "",
         certificate=_certificate(lines),
     )
+
+
+async def turn(conn: Connection, monitor_id: int) -> Turn:
+    ratios = await pages.check_ratios(conn, monitor_id)
+    uptimes = [(each, ratios.get(each.label)) for each in await pages.uptimes(conn, monitor_id)]
+    return Turn(uptimes, await pages.incidents(conn, monitor_id=monitor_id, most=INCIDENTS))
 
 
 async def recent(

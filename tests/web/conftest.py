@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psycopg
@@ -89,7 +89,7 @@ def cheap() -> Passwords:
 
 @asynccontextmanager
 async def browser(app: Litestar) -> AsyncIterator[Client]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
     async with Client(transport=transport, base_url=ADDRESS, headers={"Origin": ADDRESS}) as client:
         yield client
 

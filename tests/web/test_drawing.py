@@ -51,8 +51,8 @@ def test_a_time_carries_the_exact_one() -> None:
 
 
 def beat(seconds_ago: float, status: str = "up", region: str = "local") -> Beat:
-    bad = status == "down"
-    return Beat(1, NOW - timedelta(seconds=seconds_ago), region, status, "timeout" if bad else None, None, None if bad else 12.5)  # fmt: skip
+    reason, latency_ms = ("timeout", None) if status == "down" else (None, 12.5)
+    return Beat(1, NOW - timedelta(seconds=seconds_ago), region, status, reason, None, latency_ms)
 
 
 def statuses(found: list[beats.Mark]) -> list[str]:
@@ -121,7 +121,8 @@ def test_a_line_does_not_run_across_time_of_which_nothing_is_known() -> None:
 
 
 def test_down_time_is_shaded_from_the_transitions() -> None:
-    spans = [Span(NOW - timedelta(minutes=30), NOW - timedelta(minutes=20), "down"), Span(NOW - timedelta(minutes=20), NOW, "up")]  # fmt: skip
+    middle = NOW - timedelta(minutes=20)
+    spans = [Span(NOW - timedelta(minutes=30), middle, "down"), Span(middle, NOW, "up")]
     drawn = draw([], spans)
     assert drawn.svg.count("shade") == 1
     assert "down from 2026-03-01 11:30:30 UTC to 2026-03-01 11:40:30 UTC" in drawn.svg

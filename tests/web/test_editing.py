@@ -13,7 +13,10 @@ from pinguin.db import Pool
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client
 
-OWN = {"name": "shop", "interval_s": "60", "timeout_s": "5", "failure_threshold": "2", "recovery_threshold": "1", "regions": "local", "tags": ""}  # fmt: skip
+OWN = {
+    "name": "shop", "interval_s": "60", "timeout_s": "5", "failure_threshold": "2", "recovery_threshold": "1",
+    "regions": "local", "tags": "",
+}  # fmt: skip
 TCP = {**OWN, "type": "tcp", "options.host": "127.0.0.1", "options.port": "9"}
 HTTP = {
     **OWN, "type": "http", "options.url": "https://shop.test/", "options.method": "GET",

@@ -33,14 +33,17 @@ async def _check(options: Options, context: Context) -> Outcome:
 
 
 KIND = CheckType("made_up", "Made up", Options, _check, "For tests.")
-SENT = {"name": "x", "interval_s": "60", "timeout_s": "10", "failure_threshold": "2", "recovery_threshold": "1", "regions": "local"}  # fmt: skip
+SENT = {
+    "name": "x", "interval_s": "60", "timeout_s": "10", "failure_threshold": "2", "recovery_threshold": "1",
+    "regions": "local",
+}  # fmt: skip
 
 
 def by_key(prefix: str = "") -> dict[str, forms.Field]:
     return {each.key: each for each in forms.fields(Options, prefix)}
 
 
-def read(saved: dict[str, Any] | None = None, **sent: str) -> dict[str, Any]:
+def read(saved: dict[str, Any] | None = None, /, **sent: str) -> dict[str, Any]:
     return forms.read(forms.fields(Options), sent, saved or {})
 
 
@@ -107,7 +110,7 @@ def test_what_is_left_empty_is_the_default_or_nothing() -> None:
 )
 def test_what_cannot_be_read_is_said_beside_its_field(sent: dict[str, str], words: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        read(**sent)
+        read({}, **sent)
     assert caught.value.fields == {next(iter(sent)): words}
 
 

@@ -8,7 +8,10 @@ from pinguin.db import Pool, connection
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, Statements
 
-HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'; drop table monitors; --", "%_\\", "{{ 7 * 7 }}", "\u202e\u0000", "x" * 5000)  # fmt: skip
+HOSTILE = (
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'; drop table monitors; --", "%_\\", "{{ 7 * 7 }}",
+    "\u202e\u0000", "x" * 5000,
+)  # fmt: skip
 
 
 def names(page: str) -> list[str]:
@@ -48,10 +51,11 @@ async def test_an_empty_list_teaches(client: Client) -> None:
 
 
 async def test_what_is_worst_comes_first(client: Client, pool: Pool) -> None:
-    for name, status in (("b up", "up"), ("a up", "up"), ("paused", "paused"), ("down", "down"), ("slow", "degraded"), ("odd", "unknown")):  # fmt: skip
+    statuses = {"b up": "up", "a up": "up", "idle": "paused", "broken": "down", "slow": "degraded", "odd": "unknown"}
+    for name, status in statuses.items():
         await set_status(pool, await add_monitor(pool, name=name), status)
     page = (await client.get("/")).text
-    assert names(page) == ["down", "slow", "odd", "a up", "b up", "paused"]
+    assert names(page) == ["broken", "slow", "odd", "a up", "b up", "idle"]
     assert "1 of 6 monitors is down" in page
 
 
@@ -138,7 +142,8 @@ async def test_pages_of_the_list_lose_and_double_nothing(client: Client, pool: P
 
 
 async def test_bad_filters_and_places_say_so(client: Client) -> None:
-    for query in ("status=sideways", "after=!!", "after=e30", "after=WzEsMl0", "after=" + "A" * 500, "after=WzEsIngiLDk5OTk5OTk5OTk5OTk5OTk5OTk5XQ"):  # fmt: skip
+    huge = "after=WzEsIngiLDk5OTk5OTk5OTk5OTk5OTk5OTk5XQ"
+    for query in ("status=sideways", "after=!!", "after=e30", "after=WzEsMl0", "after=" + "A" * 500, huge):
         answer = await client.get(f"/?{query}")
         assert answer.status_code == 400, query
         assert "That does not work" in answer.text
@@ -152,7 +157,8 @@ async def test_a_list_costs_the_same_queries_however_long(
     for monitors in (3, 57):
         async with connection(pool) as conn:
             await conn.execute(
-                "insert into monitors (name, type, target, options) select 'shop', 'tcp', 'x', '{}' from generate_series(1, %s)",
+                "insert into monitors (name, type, target, options)"
+                " select 'shop', 'tcp', 'x', '{}' from generate_series(1, %s)",
                 (monitors,),
             )
         statements.count = 0

@@ -71,10 +71,11 @@ async def poll_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
 
 
 class _Seen:
-    """The slot of the newest result that a page shows."""
+    """What a page shows: the slot of its newest result, and the status that it was told last."""
 
     def __init__(self, slot: datetime | None) -> None:
         self.slot = slot
+        self.status = ""
 
 
 def _since(request: Req) -> datetime | None:
@@ -94,9 +95,11 @@ async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
     async with connection(of(request).pool) as conn:
         head = await views.head(conn, monitor_id)
         lines = await views.recent(conn, monitor_id, since=seen.slot)
+        turn = await views.turn(conn, monitor_id) if head.monitor.status != seen.status else None
+    seen.status = head.monitor.status
     if lines:
         seen.slot = lines[0].result.scheduled_at
-    return render(request, "fragments/monitor_news.html", head=head, lines=lines)
+    return render(request, "fragments/monitor_news.html", head=head, lines=lines, turn=turn)
 
 
 def _text(request: Req, template: Template) -> str:
