@@ -28,6 +28,9 @@ _LEASES = "pinguin:leases"
 _LEADER = "pinguin:leader"
 _EPOCH = "pinguin:epoch"
 _EVENTS = "pinguin:events"
+_SPILL = "pinguin:spill"
+_DRAINER = "pinguin:drainer"
+_WORKERS = "pinguin:workers"
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -138,14 +141,73 @@ class Broker:
         """End the leases of `jobs`: their results are committed."""
         pairs: list[str] = []
         for job in jobs:
-            pairs += f"{job.monitor_id}@{job.region}", f"{job.monitor_id}:{job.slot}:{job.version}:{job.attempt}"
+            pairs += f"{job.monitor_id}@{job.region}", _text(job)
         if pairs:
             await self._run("release", *pairs)
+
+    async def hand_back(self, region: str, jobs: Iterable[Job]) -> int:
+        """Queue jobs of `region` again that this worker will not finish; how many."""
+        texts = [_text(job) for job in jobs]
+        return int(await self._run("hand_back", region, *texts)) if texts else 0
 
     async def check_now(self, monitor_id: int) -> bool | None:
         """Queue a check outside the slots. False: one is under way. None: the monitor is not scheduled (yet)."""
         asked = await self._run("check_now", monitor_id)
         return None if asked < 0 else asked > 0
+
+    # -- results that wait for Postgres
+
+    async def spill(self, results: Iterable[tuple[bool, str]], limit: int) -> int:
+        """Keep results (whether the monitor is healthy, the result as text); how many were lost to the limit."""
+        flat: list[str | int] = []
+        for healthy, text in results:
+            flat += int(healthy), text
+        return int(await self._run("spill", limit, *flat))
+
+    async def spilled(self) -> int:
+        """How many results wait."""
+        with _away():
+            return int(await self._redis.zcard(_SPILL))
+
+    async def peek_spill(self, most: int) -> list[tuple[str, int]]:
+        """The oldest results that wait, as (text, number)."""
+        with _away():
+            oldest = await self._redis.zrange(_SPILL, 0, most - 1, withscores=True)
+        return [(str(pair[0]), int(pair[1])) for pair in oldest]
+
+    async def drained(self, numbers: Sequence[int]) -> int:
+        """Forget results that are committed; how many still wait."""
+        return int(await self._run("drained", *numbers))
+
+    async def may_drain(self, name: str, ttl_s: float) -> bool:
+        """Whether `name` writes spilled results for the next `ttl_s` seconds: one worker at a time, to keep order."""
+        with _away():
+            taken = await self._redis.set(_DRAINER, name, nx=True, px=int(ttl_s * 1000))
+            return bool(taken) or await self._redis.get(_DRAINER) == name
+
+    # -- who is there
+
+    async def present(self, region: str, name: str) -> None:
+        """Say that a worker of `region` lives."""
+        with _away():
+            seconds, _ = await self._redis.time()
+            await self._redis.zadd(_WORKERS, {f"{region}/{name}": seconds})
+
+    async def leave(self, region: str, name: str) -> None:
+        with _away():
+            await self._redis.zrem(_WORKERS, f"{region}/{name}")
+
+    async def workers(self, seen_within_s: float) -> dict[str, list[str]]:
+        """The workers that live, by region; those not seen for longer are forgotten."""
+        with _away():
+            seconds, _ = await self._redis.time()
+            await self._redis.zremrangebyscore(_WORKERS, "-inf", seconds - 3600)
+            names = await self._redis.zrangebyscore(_WORKERS, seconds - seen_within_s, "+inf")
+        found: dict[str, list[str]] = {}
+        for name in names:
+            region, _, worker = str(name).partition("/")
+            found.setdefault(region, []).append(worker)
+        return found
 
     # -- leadership
 
@@ -208,6 +270,13 @@ class Broker:
         with _away():
             return {str(name): int(n) for name, n in (await self._redis.hgetall(_COUNTERS)).items()}
 
+    async def oldest_job(self, region: str) -> float | None:
+        """Seconds since the slot of the job that is next in the region's queue; None while the queue is empty."""
+        with _away():
+            text = await self._redis.lindex(_QUEUE + region, -1)
+            seconds, _ = await self._redis.time()
+        return None if text is None else float(seconds - _job(str(text), region).slot)
+
     async def depths(self, regions: Iterable[str]) -> dict[str, int]:
         """How much is scheduled, leased, and queued by region."""
         with _away():
@@ -215,6 +284,7 @@ class Broker:
             return {
                 "scheduled": await self._redis.zcard(_SCHEDULE),
                 "leased": await self._redis.zcard(_LEASES),
+                "spilled": await self._redis.zcard(_SPILL),
                 **{f"queued in {region}": length for region, length in queues.items()},
             }
 
@@ -222,6 +292,10 @@ class Broker:
         """What Redis says of itself (INFO server)."""
         with _away():
             return dict(await self._redis.info("server"))
+
+
+def _text(job: Job) -> str:
+    return f"{job.monitor_id}:{job.slot}:{job.version}:{job.attempt}"
 
 
 def _job(text: str, region: str) -> Job:

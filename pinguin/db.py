@@ -55,10 +55,13 @@ def make_pool(url: str, size: int, timeout_s: float = 10) -> Pool:
 
 
 @asynccontextmanager
-async def connection(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection from the pool. Raises `Unavailable` when the database is away, in whatever way it went."""
+async def connection(pool: Pool, timeout_s: float | None = None) -> AsyncIterator[Connection]:
+    """A connection from the pool, within `timeout_s` or the pool's own patience.
+
+    Raises `Unavailable` when the database is away, in whatever way it went.
+    """
     try:
-        async with pool.connection() as conn:
+        async with pool.connection(timeout_s) as conn:
             yield conn
     except (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg.OperationalError, OSError) as error:
         raise Unavailable(f"the database does not answer: {error}") from error

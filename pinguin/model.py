@@ -27,6 +27,7 @@ REASONS: Mapping[str, str] = {
     "too_large": "the answer is larger than the limit",
     "packet_loss": "too many packets were lost",
     "answer": "the answer is not the expected one",
+    "offline": "the worker's own network is gone: none of its canaries answers",
     "quiet": "no result arrived in time; Pinguin's own pipeline is at fault",
     "slow": "slower than the limit",
     "options": "the monitor's options are not valid",

@@ -37,6 +37,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_concurrency: Annotated[
         int, Meta(ge=1, le=10000, description="checks that one worker runs at the same time")
     ] = 200
+    worker_grace_s: Annotated[
+        float, Meta(ge=0, le=600, description="seconds that a worker may finish its checks when it is asked to stop")
+    ] = 10.0
+    worker_canaries: Annotated[
+        str,
+        Meta(
+            pattern=r"^(\S+:\d+(,\S+:\d+)*)?$",
+            description="host:port,… that always answer: when none does, the worker's own network is gone",
+        ),
+    ] = ""
+    spill_limit: Annotated[int, Meta(ge=1000, description="results that Redis keeps while the database is away")] = (
+        200_000
+    )
     database_pool: Annotated[int, Meta(ge=1, le=100, description="database connections of one process")] = 4
     raw_retention_days: Annotated[int, Meta(ge=8, le=36500, description="days that raw results are kept")] = 90
     rollup_retention_days: Annotated[

@@ -102,7 +102,7 @@ def test_a_gap_in_the_results_is_unknown_from_its_first_missing_slot() -> None:
 
 
 def test_a_result_that_comes_late_leaves_nothing_unknown() -> None:
-    """A monitor that was marked quiet is so from its first missing slot: if that result comes after all, for no time."""
+    """A monitor marked quiet is unknown from its first missing slot: when that result comes after all, for no time."""
     state, _ = play("uu", Policy(1, 1))
     quiet = replace(state, status=Status.UNKNOWN, since=EPOCH + timedelta(minutes=2), reason="quiet")
     _, (back,) = advance(quiet, result(second=120), Policy(1, 1))

@@ -7,15 +7,21 @@
 -- pinguin:queue:REGION   list        jobs, id:slot:version:attempt; LPUSH at the head, BRPOP from the tail
 -- pinguin:inflight       hash        id@REGION -> q or t (queued, taken) and the job; one job a monitor and region
 -- pinguin:leases         sorted set  id@REGION -> expiry of its job's lease (milliseconds since 1970)
--- pinguin:counters       hash        what was pushed, missed, overlapping, stale, superseded, reaped since the start
+-- pinguin:counters       hash        how many jobs were pushed, missed, overlapping, stale, superseded, reaped; results spilled, lost
 -- pinguin:leader         string      fencing token of the leader, with an expiry
 -- pinguin:epoch          integer     the last fencing number given out
+-- pinguin:spill          sorted set  results that wait for Postgres, as JSON -> number, in the order in which they came
+-- pinguin:spill:healthy  sorted set  number -> number of those whose monitor was up: past the limit these go first
+-- pinguin:spill:number   integer     the last such number
+-- pinguin:drainer        string      who writes spilled results just now, with an expiry
+-- pinguin:workers        sorted set  REGION/name of every worker -> when it was last seen (seconds since 1970)
 -- pinguin:events         pub/sub     hints: monitors changed, results recorded (the truth is in Postgres)
 --
 -- The only clock of dispatch is this server's TIME.
 
 local SCHEDULE, DEFINITIONS, QUEUE = 'pinguin:schedule', 'pinguin:definitions', 'pinguin:queue:'
 local INFLIGHT, LEASES, COUNTERS, LEADER = 'pinguin:inflight', 'pinguin:leases', 'pinguin:counters', 'pinguin:leader'
+local SPILL, SPILL_HEALTHY, SPILL_NUMBER = 'pinguin:spill', 'pinguin:spill:healthy', 'pinguin:spill:number'
 
 local time = redis.call('TIME')
 local now = tonumber(time[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 import structlog
 
@@ -13,15 +12,13 @@ from pinguin.db import Pool, connection
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff
 from pinguin.scheduler.reconcile import follow
+from pinguin.scheduler.watch import watch
 from pinguin.store import upkeep
 
 _log = structlog.get_logger(__name__)
 
 REAP_S = 1.0
 REAP_LIMIT = 1000
-QUIET_S = 5.0
-QUIET_PATIENCE = timedelta(seconds=20)
-"""How long after a new leader, or an outage, workers may take to bring their results, before quiet means unknown."""
 JOBS_S = 15.0
 SESSIONS_S = 3600.0
 
@@ -31,7 +28,7 @@ async def do_chores(broker: Broker, pool: Pool, token: str) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_again_and_again("follow", 0, lambda: follow(broker, pool, token)))
         group.create_task(_again_and_again("reap", REAP_S, lambda: _reap(broker)))
-        group.create_task(_again_and_again("quiet", QUIET_S, lambda: _watch_for_quiet(broker, pool)))
+        group.create_task(_again_and_again("watch", 0, lambda: watch(broker, pool)))
         group.create_task(_again_and_again("jobs", JOBS_S, lambda: _run_due_jobs(pool)))
         group.create_task(_again_and_again("sessions", SESSIONS_S, lambda: _forget_sessions(pool)))
 
@@ -55,18 +52,6 @@ async def _reap(broker: Broker) -> None:
         looked_at, again = await broker.reap(REAP_LIMIT)
         if again:
             _log.warning("reaped", jobs=again)
-
-
-async def _watch_for_quiet(broker: Broker, pool: Pool) -> None:
-    """Mark quiet monitors for as long as both services answer; begin with patience after each interruption."""
-    await asyncio.sleep(QUIET_PATIENCE.total_seconds())
-    while True:
-        async with connection(pool) as conn:
-            quiet = await upkeep.mark_quiet(conn, QUIET_PATIENCE)
-        if quiet:
-            _log.error("gone_quiet", monitors=len(quiet), first=quiet[0])
-            await broker.announce_results(quiet)
-        await asyncio.sleep(QUIET_S)
 
 
 async def _run_due_jobs(pool: Pool) -> None:

@@ -23,14 +23,21 @@ async def lead_forever(
     broker: Broker, name: str, chores: Callable[[str], Awaitable[None]], stop: asyncio.Event
 ) -> None:
     """Try to lead until `stop`; run `chores(token)` for as long as the leadership lasts."""
+    followed = None
     while not stop.is_set():
+        token = leader = None
         try:
             token = await broker.lead(name, TTL_S)
+            leader = token or await broker.leader()
         except Unavailable:
-            token = None
+            pass  # the dispatch loop says so
         if token is None:
+            if leader != followed:
+                _log.info("follows", leader=leader)
+                followed = leader
             await wait_or_stop(stop, RENEW_S)
             continue
+        followed = None
         _log.info("leads", token=token)
         await _reign(broker, token, chores, stop)
         _log.info("leads_no_more", token=token)

@@ -2,20 +2,87 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import psycopg
+from psycopg.rows import args_row
+from psycopg.types.json import Jsonb
 
 from pinguin.db import Connection, queries
 
 _sql = queries("upkeep")
 
 
-async def mark_quiet(conn: Connection, patience: timedelta) -> list[int]:
-    """Make monitors unknown that have had no result for two intervals, their timeout and `patience`."""
-    cursor = await conn.execute(_sql["mark_quiet"], {"patience": patience})
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong with the pipeline. code: as `pipeline_incidents` lists them; region: or ""."""
+
+    code: str
+    region: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineIncident:
+    """A time at which the pipeline was not well; `ended_at` is None while it is not."""
+
+    code: str
+    region: str
+    started_at: datetime
+    ended_at: datetime | None
+    message: str
+
+
+async def mark_quiet(conn: Connection, patience: timedelta, causes: Mapping[str, str]) -> list[int]:
+    """Make monitors unknown that have had no result for two intervals, their timeout and `patience`.
+
+    causes: by region, why its monitors may be quiet.
+    """
+    given = {"patience": patience, "causes": Jsonb(dict(causes))}
+    cursor = await conn.execute(_sql["mark_quiet"], given)
     return [row[0] for row in await cursor.fetchall()]
+
+
+async def quiet_monitors(conn: Connection) -> int:
+    """How many monitors are unknown for want of results."""
+    row = await (await conn.execute(_sql["quiet_monitors"])).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def regions(conn: Connection) -> list[str]:
+    """Regions that have monitors to check."""
+    return [row[0] for row in await (await conn.execute(_sql["regions"])).fetchall()]
+
+
+async def set_problems(conn: Connection, problems: Sequence[Problem]) -> list[Problem]:
+    """Make these the open incidents of the pipeline; those that are new."""
+    given = {"problems": Jsonb([asdict(problem) for problem in problems])}
+    async with conn.transaction():
+        await conn.execute(_sql["end_problems"], given)
+        rows = await (await conn.execute(_sql["raise_problems"], given)).fetchall()
+    return [Problem(*row[:3]) for row in rows if row[3]]
+
+
+async def watch(conn: Connection, patience: timedelta) -> timedelta | None:
+    """Note that the pipeline is watched; if nobody did for longer than `patience`, raise that, and for how long."""
+    async with conn.transaction():
+        row = await (await conn.execute(_sql["watch"])).fetchone()
+        before = row[0] if row else None
+        gap: timedelta | None = None if before is None else datetime.now(UTC) - before
+        if gap is None or gap <= patience:
+            return None
+        await conn.execute(_sql["note_unwatched"], {"started_at": before})
+    return gap
+
+
+async def problems(conn: Connection, within: timedelta) -> list[PipelineIncident]:
+    """The pipeline's incidents that are open, or ended within that time; open ones first."""
+    async with conn.cursor(row_factory=args_row(PipelineIncident)) as cursor:
+        return await (await cursor.execute(_sql["problems"], {"within": within})).fetchall()
 
 
 async def forget_sessions(conn: Connection) -> None:

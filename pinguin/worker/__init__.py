@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from contextlib import suppress
 
 import structlog
 
 from pinguin.broker import Broker
 from pinguin.db import make_pool
+from pinguin.errors import Unavailable
 from pinguin.lifecycle import stop_on_signal
 from pinguin.settings import Settings
+from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions
 from pinguin.worker.recorder import Recorder
+from pinguin.worker.spill import Spill
 from pinguin.worker.worker import Worker
 
 _log = structlog.get_logger(__name__)
 
+PRESENT_S = 5.0
+
 
 async def serve(settings: Settings) -> None:
-    """Be a worker until SIGTERM."""
+    """Be a worker until SIGTERM. Raises when one of its loops fails: then a supervisor starts another."""
+    name = f"{socket.gethostname()}/{os.getpid()}"
     with stop_on_signal() as stop:
         async with (
             make_pool(settings.database_url, settings.database_pool) as pool,
             Broker.connect(settings.redis_url) as broker,
+            asyncio.TaskGroup() as group,
         ):
-            recorder = Recorder(pool, broker)
-            recording = asyncio.create_task(recorder.run())
-            worker = Worker(broker, Definitions(pool), recorder, settings.region, settings.worker_concurrency)
+            recorder = Recorder(pool, broker, Spill(broker, name, settings.spill_limit))
+            worker = Worker(
+                broker,
+                Definitions(pool),
+                recorder,
+                Canaries.parse(settings.worker_canaries),
+                settings.region,
+                settings.worker_concurrency,
+                settings.worker_grace_s,
+            )
+            background = [
+                group.create_task(recorder.run()),
+                group.create_task(_say_present(broker, settings.region, name)),
+            ]
             _log.info("worker_started", region=settings.region, concurrency=settings.worker_concurrency)
-            try:
-                await worker.run(stop)
-            finally:
-                recording.cancel()
-                await asyncio.gather(recording, return_exceptions=True)
+            await worker.run(stop)
+            for task in background:
+                task.cancel()
             _log.info("worker_stopped")
+
+
+async def _say_present(broker: Broker, region: str, name: str) -> None:
+    """So that the leader can tell a region without workers from a slow one."""
+    try:
+        while True:
+            with suppress(Unavailable):  # the worker's own loop says so
+                await broker.present(region, name)
+            await asyncio.sleep(PRESENT_S)
+    finally:
+        with suppress(Unavailable):
+            await broker.leave(region, name)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import psycopg
 import structlog
 
 from pinguin.broker import Broker
@@ -16,6 +15,7 @@ from pinguin.lifecycle import Backoff
 from pinguin.model import Job, Result, Status, advance
 from pinguin.store import recording
 from pinguin.store.recording import Standing
+from pinguin.worker.spill import Spill, record_each
 
 _log = structlog.get_logger(__name__)
 
@@ -23,16 +23,19 @@ WINDOW_S = 0.05
 """How long a batch waits for company. Together with the commit it stays well under 250 ms."""
 BATCH = 500
 BACKLOG = 20_000
-"""Results that may wait for the database; a worker with more of them takes no new jobs."""
+"""Results that may wait in memory; a worker with more of them takes no new jobs."""
+CONNECT_S = 2.0
+COMMIT_S = 5.0
+"""A database that takes longer for a batch is away: its results are safe in the spill, and checks go on."""
 
 Finished = tuple[Job, Result]
 
 
 class Recorder:
-    """Collects the results of one worker and writes them, in order, however long the database is away."""
+    """Collects the results of one worker and writes them: to Postgres, or while it is away to the spill in Redis."""
 
-    def __init__(self, pool: Pool, broker: Broker) -> None:
-        self._pool, self._broker = pool, broker
+    def __init__(self, pool: Pool, broker: Broker, spill: Spill) -> None:
+        self._pool, self._broker, self._spill = pool, broker, spill
         self._waiting: asyncio.Queue[Finished] = asyncio.Queue()
         self._unwritten = 0
         self._idle = asyncio.Event()
@@ -40,6 +43,7 @@ class Recorder:
 
     @property
     def full(self) -> bool:
+        """With neither Postgres nor Redis, results stay in memory: up to a bound."""
         return self._unwritten >= BACKLOG
 
     def add(self, job: Job, result: Result) -> None:
@@ -48,40 +52,61 @@ class Recorder:
         self._waiting.put_nowait((job, result))
 
     async def flushed(self) -> None:
-        """Wait until everything added so far is committed."""
+        """Wait until everything added so far is kept."""
         await self._idle.wait()
 
     async def run(self) -> None:
-        """Write batches until cancelled."""
+        """Write batches, and drain the spill, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._spill.drain_forever(self._write))
+            group.create_task(self._write_forever())
+
+    async def _write_forever(self) -> None:
         while True:
             batch = [await self._waiting.get()]
             await asyncio.sleep(WINDOW_S)
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            await self._commit(batch)
+            await self._keep(batch)
             self._unwritten -= len(batch)
             if self._unwritten == 0:
                 self._idle.set()
 
-    async def _commit(self, batch: Sequence[Finished]) -> None:
-        """Write a batch; wait for an absent database; leave out what it refuses for good."""
+    async def _keep(self, batch: Sequence[Finished]) -> None:
+        """See that a batch is in Postgres or in the spill, however long both are away."""
         backoff = Backoff()
+        results = [result for _, result in batch]
         while True:
             try:
-                await record(self._pool, [result for _, result in batch])
+                if not await self._written(results):
+                    await self._spill.put(results)
                 break
             except Unavailable as error:
                 _log.warning("results_wait", results=self._unwritten, error=str(error))
                 await backoff.wait()
-            except psycopg.Error as error:
-                if len(batch) == 1:
-                    _log.error("result_refused", monitor=batch[0][0].monitor_id, error=str(error))
-                    break
-                middle = len(batch) // 2
-                await self._commit(batch[:middle])
-                await self._commit(batch[middle:])
-                return
         await self._acknowledge([job for job, _ in batch])
+
+    async def _written(self, results: Sequence[Result]) -> bool:
+        """Write to Postgres; False where they must go to the spill: it is away, or older ones wait there."""
+        try:
+            behind = not await self._spill.is_empty()
+        except Unavailable:
+            behind = False  # without Redis nothing can be put behind anything
+        if behind:
+            return False
+        try:
+            await record_each(self._write, results)
+        except Unavailable as error:
+            _log.warning("results_spilled", results=len(results), error=str(error))
+            return False
+        return True
+
+    async def _write(self, results: Sequence[Result]) -> None:
+        try:
+            async with asyncio.timeout(COMMIT_S):
+                await record(self._pool, results)
+        except TimeoutError:
+            raise Unavailable(f"the database did not commit within {COMMIT_S:g} s") from None
 
     async def _acknowledge(self, jobs: Sequence[Job]) -> None:
         try:
@@ -96,7 +121,7 @@ async def record(pool: Pool, results: Sequence[Result]) -> None:
 
     Raises `Unavailable` when the database is away, `psycopg.Error` when it refuses.
     """
-    async with connection(pool) as conn, conn.transaction():
+    async with connection(pool, CONNECT_S) as conn, conn.transaction():
         before = await recording.lock_states(conn, {result.monitor_id for result in results})
         written = await recording.insert_results(conn, results)
         after = dict(before)

@@ -13,28 +13,38 @@ from pinguin.checks.runner import run
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff, wait_or_stop
 from pinguin.model import Job, Result, Status
+from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions, Task
 from pinguin.worker.recorder import Recorder
 
 _log = structlog.get_logger(__name__)
 
 TAKE_WAIT_S = 1.0
+NETWORK = {"timeout", "dns", "refused", "unreachable", "reset"}
+"""Reasons that the loss of our own network would give."""
 
 
 class Worker:
     """One worker of one region."""
 
     def __init__(
-        self, broker: Broker, definitions: Definitions, recorder: Recorder, region: str, concurrency: int
+        self,
+        broker: Broker,
+        definitions: Definitions,
+        recorder: Recorder,
+        canaries: Canaries,
+        region: str,
+        concurrency: int,
+        grace_s: float,
     ) -> None:
-        self._broker, self._definitions, self._recorder = broker, definitions, recorder
-        self._region, self._concurrency = region, concurrency
+        self._broker, self._definitions, self._recorder, self._canaries = broker, definitions, recorder, canaries
+        self._region, self._concurrency, self._grace_s = region, concurrency, grace_s
         self._resources = Resources()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Job] = {}
         self._room = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop`; then finish the checks that run and let their results be committed."""
+        """Work until `stop`; then finish or hand back what runs, and see results committed, within the grace time."""
         backoff = Backoff()
         try:
             while not stop.is_set():
@@ -45,13 +55,36 @@ class Worker:
                     _log.warning("worker_waits", error=str(error))
                     await backoff.wait(stop)
             if self._running:
-                await asyncio.wait(self._running)
-            await self._recorder.flushed()
+                await asyncio.wait(self._running, timeout=self._grace_s)
+            await self._hand_back()
+            await self._flush()
         finally:
-            for task in self._running:
-                task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await self._cancel()
             self._resources.close()
+
+    async def _hand_back(self) -> None:
+        """What did not end in time is for another worker."""
+        jobs = list(self._running.values())
+        await self._cancel()
+        try:
+            back = await self._broker.hand_back(self._region, jobs)
+        except Unavailable:
+            return  # the leases expire by themselves
+        if jobs:
+            _log.info("handed_back", jobs=back, running=len(jobs))
+
+    async def _flush(self) -> None:
+        try:
+            async with asyncio.timeout(self._grace_s):
+                await self._recorder.flushed()
+        except TimeoutError:
+            _log.error("results_not_kept", error="neither Postgres nor Redis took them; their leases expire")
+
+    async def _cancel(self) -> None:
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _work(self, stop: asyncio.Event) -> None:
         free = self._concurrency - len(self._running)
@@ -73,11 +106,11 @@ class Worker:
 
     def _start(self, job: Job, task: Task) -> None:
         running = asyncio.create_task(self._check(job, task))
-        self._running.add(running)
+        self._running[running] = job
         running.add_done_callback(self._ended)
 
     def _ended(self, running: asyncio.Task[None]) -> None:
-        self._running.discard(running)
+        self._running.pop(running, None)
         self._room.set()
         if not running.cancelled() and (error := running.exception()) is not None:
             _log.error("check_lost", exc_info=error)
@@ -90,6 +123,9 @@ class Worker:
             result.reason, result.message = "options", task.refused
         else:
             report = await run(task.kind, task.options, task.timeout_s, self._resources)
+            if report.status is Status.DOWN and report.reason in NETWORK and await self._canaries.all_fail():
+                report.evidence = {**report.evidence, "seen": report.message}
+                report.status, report.reason, report.message = Status.UNKNOWN, "offline", self._canaries.complaint
             result.status, result.reason, result.message = report.status, report.reason, report.message
             result.latency_ms, result.phases, result.evidence = report.latency_ms, report.phases, report.evidence
         self._recorder.add(job, result)

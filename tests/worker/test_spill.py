@@ -1,0 +1,148 @@
+"""Postgres goes away: nothing is lost, the order is kept, memory is bounded, a loss is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from pinguin.broker import Broker
+from pinguin.db import Pool, make_pool, migrate
+from pinguin.embedded.stack import EmbeddedStack
+from pinguin.errors import Unavailable
+from pinguin.model import Status
+from pinguin.worker import recorder as module
+from pinguin.worker.recorder import Recorder, record
+from pinguin.worker.spill import Spill
+from tests.factory import add_monitor, fetch, result
+from tests.worker.test_recorder import job
+
+DOWN, UP = Status.DOWN, Status.UP
+
+
+class Door:
+    """Between a recorder and its database: shut it, and the database is away."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shut = False
+        real = module.record
+
+        async def guarded(pool: Pool, results: list[object]) -> None:
+            if self.shut:
+                raise Unavailable("shut")
+            await real(pool, results)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(module, "record", guarded)
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> Door:
+    return Door(monkeypatch)
+
+
+@asynccontextmanager
+async def recording(pool: Pool, broker: Broker, name: str = "a", limit: int = 1000) -> AsyncIterator[Recorder]:
+    recorder = Recorder(pool, broker, Spill(broker, name, limit))
+    task = asyncio.create_task(recorder.run())
+    try:
+        yield recorder
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def drained(broker: Broker, within_s: float = 15) -> None:
+    async with asyncio.timeout(within_s):
+        while await broker.spilled():
+            await asyncio.sleep(0.05)
+
+
+async def test_results_of_an_outage_are_written_in_order_afterwards(pool: Pool, broker: Broker, door: Door) -> None:
+    """TRAP 4: an error while the previous state is read is not a first result."""
+    shop = await add_monitor(pool, failure_threshold=2, recovery_threshold=1)
+    await record(pool, [result(shop, 0)])
+    async with recording(pool, broker) as recorder:
+        door.shut = True
+        for minute, status in enumerate([DOWN, DOWN, UP, UP], 1):
+            each = result(shop, 60 * minute, status)
+            recorder.add(job(each), each)
+            await asyncio.wait_for(recorder.flushed(), 5)
+        assert await broker.spilled() == 4
+        assert await fetch(pool, "select count(*) from results") == [(1,)]
+        door.shut = False
+        late = result(shop, 300, DOWN)  # behind what waits, not before it
+        recorder.add(job(late), late)
+        await drained(broker)
+    assert await fetch(pool, "select count(*) from results") == [(6,)]
+    history = await fetch(pool, "select to_status from transitions order by id offset 1")
+    assert history == [("up",), ("down",), ("up",)]
+    assert await fetch(pool, "select status, failures from monitor_states") == [("up", 1)]
+
+
+async def test_the_spill_is_drained_once_by_many_workers(pool: Pool, broker: Broker, door: Door) -> None:
+    monitors = [await add_monitor(pool, name=f"m{n}") for n in range(40)]
+    door.shut = True
+    async with recording(pool, broker, "a") as a, recording(pool, broker, "b") as b:
+        for minute in range(30):
+            for monitor in monitors:
+                each = result(monitor, 60 * minute)
+                (a if monitor % 2 else b).add(job(each), each)
+        await asyncio.wait_for(asyncio.gather(a.flushed(), b.flushed()), 20)
+        assert await broker.spilled() == 1000  # of 1200: the bound
+        door.shut = False
+        await drained(broker)
+    assert await fetch(pool, "select count(*) from results") == [(1000,)]
+
+
+async def test_past_the_bound_the_oldest_results_of_healthy_monitors_go_first(broker: Broker) -> None:
+    spill = Spill(broker, "a", limit=4)
+    await spill.put([result(1, 0, DOWN), result(2, 0), result(2, 60), result(1, 60, DOWN)])
+    await spill.put([result(2, 120), result(1, 120, DOWN)])
+    kept = [text for text, _ in await broker.peek_spill(10)]
+    assert ["down" in text for text in kept] == [True, True, False, True]
+    assert "00:02:00" in kept[2]
+    await spill.put([result(1, 60 * n, DOWN) for n in range(3, 6)])
+    assert all("down" in text for text, _ in await broker.peek_spill(10))
+    counters = await broker.counters()
+    assert (counters["spilled"], counters["lost"]) == (9, 5)
+
+
+async def test_a_drainer_that_dies_leaves_the_rest_to_another(pool: Pool, broker: Broker) -> None:
+    shop = await add_monitor(pool)
+    await Spill(broker, "dead", 1000).put([result(shop, 60 * n) for n in range(5)])
+    assert await broker.may_drain("dead", 0.3)
+    assert not await broker.may_drain("heir", 0.3)
+    batch = await broker.peek_spill(2)
+    await record(pool, [result(shop, 0), result(shop, 60)])  # committed, but not forgotten in Redis
+    assert len(batch) == 2
+    async with recording(pool, broker, "heir"):
+        await drained(broker)
+    assert await fetch(pool, "select count(*) from results") == [(5,)]
+
+
+async def test_a_killed_database_loses_no_result(tmp_path: Path) -> None:
+    """The real thing: the database process is stopped dead for a while, then killed, under load."""
+    async with EmbeddedStack(tmp_path / "data") as stack:
+        await migrate(stack.database_url)
+        async with make_pool(stack.database_url, 3) as pool, Broker.connect(stack.redis_url) as broker:
+            monitors = [await add_monitor(pool, name=f"m{n}") for n in range(20)]
+            async with recording(pool, broker) as recorder:
+                for second in range(60):
+                    for monitor in monitors:
+                        each = result(monitor, 60 * second)
+                        recorder.add(job(each), each)
+                    pid = stack.database_child.pid
+                    if second == 10 and pid:
+                        os.kill(pid, signal.SIGSTOP)
+                    if second == 40 and pid:
+                        os.kill(pid, signal.SIGKILL)
+                    await asyncio.sleep(0.2)
+                await asyncio.wait_for(recorder.flushed(), 30)
+                await drained(broker, 60)
+            assert await fetch(pool, "select count(*) from results") == [(1200,)]
+            assert await fetch(pool, "select distinct status from monitor_states") == [("up",)]
