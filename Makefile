@@ -5,10 +5,6 @@ ARGS ?=
 BIN := .venv/bin
 export PYTHON
 
-# Absolute, so that it is the same folder for whatever changes its own.
-PINGUIN_DATA_DIR ?= $(CURDIR)/data
-export PINGUIN_DATA_DIR
-
 .DEFAULT_GOAL := help
 .PHONY: help up up-embedded up-docker down reset demo dev psql migrate doctor check test bench fmt lock venv venv-dev
 
@@ -51,9 +47,9 @@ check: venv-dev ## what CI asks: lint, types, all tests
 	@$(BIN)/mypy
 	@$(MAKE) --no-print-directory test
 
-test: venv-dev ## all tests; ARGS="tests/store -k spill" for some
+test: venv-dev ## all tests, in two processes; ARGS="tests/store -k slots" for some, in one
 	@scripts/need psql redis-cli chromium
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile)
 
 bench: venv-dev ## measure from slot to committed row; ARGS="--assert" to fail on a missed bound
 	@$(BIN)/python -m bench.pipeline $(ARGS)
