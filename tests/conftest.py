@@ -23,7 +23,8 @@ DATABASE_IMAGE = "timescale/timescaledb:2.23.1-pg17"
 REDIS_IMAGE = "valkey/valkey:8.1-alpine"
 
 EMPTY = """
-truncate monitors, monitor_versions, monitor_states, transitions, incidents, users, sessions, job_runs
+truncate monitors, monitor_versions, monitor_states, transitions, incidents, users, sessions, job_runs,
+  pipeline_incidents, pipeline_watch
 restart identity cascade
 """
 

@@ -20,6 +20,7 @@ _log = structlog.get_logger(__name__)
 REAP_S = 1.0
 REAP_LIMIT = 1000
 JOBS_S = 15.0
+VACUUM_S = 600.0
 SESSIONS_S = 3600.0
 
 
@@ -30,6 +31,7 @@ async def do_chores(broker: Broker, pool: Pool, token: str) -> None:
         group.create_task(_again_and_again("reap", REAP_S, lambda: _reap(broker)))
         group.create_task(_again_and_again("watch", 0, lambda: watch(broker, pool)))
         group.create_task(_again_and_again("jobs", JOBS_S, lambda: _run_due_jobs(pool)))
+        group.create_task(_again_and_again("vacuum", VACUUM_S, lambda: _vacuum(pool)))
         group.create_task(_again_and_again("sessions", SESSIONS_S, lambda: _forget_sessions(pool)))
 
 
@@ -63,6 +65,13 @@ async def _run_due_jobs(pool: Pool) -> None:
             error = await upkeep.run_job(conn, job_id)
             if error:
                 _log.error("job_failed", job=job_id, procedure=procedure, relation=relation, error=error)
+
+
+async def _vacuum(pool: Pool) -> None:
+    """What autovacuum does on a server."""
+    async with connection(pool) as conn:
+        if not await upkeep.has_background_workers(conn):
+            await upkeep.vacuum(conn)
 
 
 async def _forget_sessions(pool: Pool) -> None:

@@ -89,6 +89,11 @@ async def forget_sessions(conn: Connection) -> None:
     await conn.execute(_sql["forget_sessions"])
 
 
+async def vacuum(conn: Connection) -> None:
+    """Clear the tables that are updated often of dead rows, on an autocommit connection."""
+    await conn.execute(_sql["vacuum"])
+
+
 async def has_background_workers(conn: Connection) -> bool:
     """False on the embedded database, whose jobs are ours to run."""
     row = await (await conn.execute(_sql["is_embedded"])).fetchone()

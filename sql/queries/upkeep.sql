@@ -101,3 +101,7 @@ call add_columnstore_policy(%(relation)s::regclass, after => %(after)s::interval
 
 -- name: run_job
 call run_job(%(job_id)s)
+
+-- name: vacuum
+-- The embedded database has no autovacuum; states are updated with every batch. Chunks are dropped, not deleted from.
+vacuum (analyze) monitor_states, monitors, monitor_versions, transitions, incidents, pipeline_watch, job_runs, sessions

@@ -1,0 +1,121 @@
+"""The pipeline watches itself: a problem is raised once, with its cause, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+import redis.asyncio as aioredis
+
+from pinguin.broker import Broker
+from pinguin.db import Pool, connection
+from pinguin.scheduler import watch as module
+from pinguin.store import upkeep
+from pinguin.store.upkeep import Problem
+from pinguin.worker.recorder import record
+from pinguin.worker.spill import Spill
+from tests.factory import add_monitor, fetch, result
+
+OPEN = "select code, region, message from pipeline_incidents where ended_at is null order by code, region"
+
+
+@pytest.fixture(autouse=True)
+async def fresh(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WATCH_S", 0.1)
+    monkeypatch.setattr(module, "PATIENCE", timedelta(0))
+
+
+@asynccontextmanager
+async def watching(broker: Broker, pool: Pool) -> AsyncIterator[None]:
+    task = asyncio.create_task(module.watch(broker, pool))
+    await asyncio.sleep(0.6)
+    yield
+    assert not task.done(), task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_region_without_workers_is_said_once_and_its_monitors_say_why(pool: Pool, broker: Broker) -> None:
+    for n in range(5):
+        await add_monitor(pool, name=f"m{n}", regions=["mars"], interval_s=1, timeout_s=1)
+    async with watching(broker, pool):
+        rows = await fetch(pool, OPEN)
+        assert rows == [
+            ("no_worker", "mars", "no worker in region mars: start `pinguin worker` with PINGUIN_REGION=mars"),
+            ("quiet", "", "5 monitors have no results"),
+        ]
+        states = "select distinct status, reason, message from monitor_states"
+        assert await fetch(pool, states) == [("unknown", "quiet", rows[0][2])]
+        await broker.present("mars", "rover")
+        await asyncio.sleep(0.5)
+        assert [row[0] for row in await fetch(pool, OPEN)] == ["quiet"]
+    assert await fetch(pool, "select count(*) from pipeline_incidents") == [(2,)]
+
+
+async def test_nobody_is_quiet_while_results_wait_for_the_database(pool: Pool, broker: Broker) -> None:
+    shop = await add_monitor(pool, interval_s=1, timeout_s=1)
+    await broker.present("local", "w")
+    await Spill(broker, "w", 1000).put([result(shop, n) for n in range(3)])
+    async with watching(broker, pool):
+        assert await fetch(pool, OPEN) == [("spilled", "", "3 results wait in Redis for the database")]
+        assert await fetch(pool, "select status from monitor_states") == [("pending",)]
+
+
+async def test_results_that_did_not_fit_are_said(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
+    async with watching(broker, pool):
+        await redis.hincrby("pinguin:counters", "lost", 7)
+        await asyncio.sleep(0.4)
+        message = "7 results did not fit into Redis while the database was away"
+        assert await fetch(pool, OPEN) == [("lost", "", message)]
+
+
+async def test_a_queue_that_is_late_is_said(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
+    await add_monitor(pool, None)
+    await broker.present("local", "w")
+    slot = int((await broker.now()).timestamp()) - 100
+    await redis.lpush("pinguin:queue:local", f"1:{slot}:1:1")
+    async with watching(broker, pool):
+        ((code, region, message),) = await fetch(pool, OPEN)
+    assert (code, region) == ("queue_late", "local")
+    assert "raise PINGUIN_WORKER_CONCURRENCY" in message
+
+
+async def test_a_time_without_a_watch_is_an_incident_of_its_own(pool: Pool, broker: Broker) -> None:
+    async with connection(pool) as conn:
+        assert await upkeep.watch(conn, timedelta(seconds=30)) is None
+        assert await upkeep.watch(conn, timedelta(seconds=30)) is None
+        await conn.execute("update pipeline_watch set watched_at = now() - interval '5 minutes'")
+        gap = await upkeep.watch(conn, timedelta(seconds=30))
+    assert gap is not None
+    assert 299 < gap.total_seconds() < 310
+    rows = await fetch(pool, "select code, ended_at - started_at > interval '299 s' from pipeline_incidents")
+    assert rows == [("unwatched", True)]
+
+
+async def test_a_problem_that_comes_back_is_a_new_incident(pool: Pool) -> None:
+    problem = Problem("no_worker", "mars", "no worker")
+    async with connection(pool) as conn:
+        assert await upkeep.set_problems(conn, [problem]) == [problem]
+        assert await upkeep.set_problems(conn, [problem]) == []
+        assert await upkeep.set_problems(conn, []) == []
+        assert await upkeep.set_problems(conn, [problem]) == [problem]
+        found = await upkeep.problems(conn, timedelta(hours=1))
+    assert [(each.code, each.ended_at is None) for each in found] == [("no_worker", True), ("no_worker", False)]
+
+
+async def test_a_quiet_monitor_that_is_heard_of_again_was_never_unknown(pool: Pool, broker: Broker) -> None:
+    shop = await add_monitor(pool, interval_s=60, timeout_s=1, failure_threshold=1)
+    await record(pool, [result(shop, 0)])
+    async with connection(pool) as conn:
+        assert await upkeep.mark_quiet(conn, timedelta(0), {}) == [shop]
+    await record(pool, [result(shop, 60 * n) for n in range(1, 4)])  # they had only been late
+    sql = "select status, seconds from status_seconds(%s, '2026-01-01 00:00:00+00', '2026-01-01 00:03:00+00')"
+    assert await fetch(pool, sql, [shop]) == [("up", 180)]
+
+
+async def test_hot_tables_are_vacuumed_where_nobody_else_does(pool: Pool) -> None:
+    async with connection(pool) as conn:
+        await upkeep.vacuum(conn)
