@@ -49,22 +49,22 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """Checks from `at` on, for one bucket's time. p50, p95: milliseconds, None where no check was good."""
+class Latency:
+    """Latency of the good checks: milliseconds, None where no check was good."""
 
-    at: datetime
     checks: int
     down: int
-    p50: float | None
-    p95: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Percentiles:
+    good: int
     p50: float | None
     p95: float | None
     p99: float | None
-    checks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket(Latency):
+    """The checks from `at` on, for one bucket's time."""
+
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +158,12 @@ async def check_ratios(conn: Connection, monitor_id: int) -> dict[str, Ratio]:
         return {ratio.label: ratio for ratio in await cursor.fetchall()}
 
 
-async def buckets(conn: Connection, window: Window) -> list[Bucket]:
-    """Only those that hold a result, oldest first."""
+async def latency(conn: Connection, window: Window) -> tuple[list[Bucket], Latency]:
+    """The buckets that hold a result, oldest first, and the whole window."""
     async with conn.cursor(row_factory=class_row(Bucket)) as cursor:
         await cursor.execute(_SQL[f"chart_{window.grain}"], window.parameters())
-        return await cursor.fetchall()
-
-
-async def percentiles(conn: Connection, window: Window) -> Percentiles:
-    """Of the whole window; good checks alone."""
-    async with conn.cursor(row_factory=class_row(Percentiles)) as cursor:
-        await cursor.execute(_SQL[f"percentiles_{window.grain}"], window.parameters())
-        found = await cursor.fetchone()
-    assert found is not None
-    return found
+        *found, total = await cursor.fetchall()
+    return found, total
 
 
 async def spans(conn: Connection, window: Window) -> list[Span]:

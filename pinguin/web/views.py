@@ -13,7 +13,7 @@ from pinguin.db import Connection
 from pinguin.model import PHASES, Status
 from pinguin.store import monitors, pages
 from pinguin.store.monitors import Listed, Monitor
-from pinguin.store.pages import Beat, Incident, Percentiles, Ratio, ResultRow, Uptime
+from pinguin.store.pages import Beat, Incident, Ratio, ResultRow, Uptime
 from pinguin.web import beats, chart
 from pinguin.web.chart import Chart, Range
 
@@ -62,7 +62,7 @@ class Latency:
 
     range: Range
     chart: Chart
-    percentiles: Percentiles
+    percentiles: pages.Latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,10 @@ async def head(conn: Connection, monitor_id: int) -> Head:
 async def latency(conn: Connection, monitor: Monitor, span: Range) -> Latency:
     now = datetime.now(UTC)
     window = span.window(monitor.id, now)
-    buckets = await pages.buckets(conn, window)
+    buckets, total = await pages.latency(conn, window)
     spans = await pages.spans(conn, window)
     drawn = chart.draw(window, buckets, spans, interval_s=monitor.interval_s, columns=span.columns, now=now)
-    return Latency(span, drawn, await pages.percentiles(conn, window))
+    return Latency(span, drawn, total)
 
 
 async def story(conn: Connection, monitor_id: int, span: Range, before: datetime | None) -> Story:

@@ -44,64 +44,67 @@ union all
 select '1 y', good::bigint, judged::bigint from d
 
 -- name: chart_raw
--- Latency of the good checks in buckets, from raw results (short spans).
+-- Latency of the good checks in buckets, and of the whole span (where `at` is null), from raw results.
 select time_bucket(%(bucket_s)s * interval '1 second', scheduled_at, origin => %(origin)s::timestamptz) as at,
   count(*) as checks, count(*) filter (where status = 'down') as down,
+  count(latency_ms) filter (where status in ('up', 'degraded')) as good,
   percentile_cont(0.5) within group (order by latency_ms) filter (where status in ('up', 'degraded')) as p50,
-  percentile_cont(0.95) within group (order by latency_ms) filter (where status in ('up', 'degraded')) as p95
+  percentile_cont(0.95) within group (order by latency_ms) filter (where status in ('up', 'degraded')) as p95,
+  percentile_cont(0.99) within group (order by latency_ms) filter (where status in ('up', 'degraded')) as p99
 from results
 where monitor_id = %(monitor)s and scheduled_at >= %(origin)s and scheduled_at < %(ending)s
-group by 1
-order by 1
+group by grouping sets ((1), ())
+order by at nulls last
 
 -- name: chart_hourly
--- The same from hourly roll-ups, their histograms added up.
-select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
-  sum(checks)::bigint as checks, sum(down)::bigint as down,
-  histogram_percentile(histogram_sum(latency_histogram), 0.5) as p50,
-  histogram_percentile(histogram_sum(latency_histogram), 0.95) as p95
-from results_hourly
-where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
-group by 1
-order by 1
+-- The same from hourly roll-ups. Adds up only the bins in use and ranks them in one pass: histogram_sum() and
+-- histogram_percentile() give the same numbers, but take four times as long over the 720 hours of a month.
+with hours as (
+  select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
+    checks, down, latency_count, latency_histogram
+  from results_hourly
+  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
+), counted as (
+  select at, sum(checks)::bigint as checks, sum(down)::bigint as down, sum(latency_count)::bigint as good
+  from hours
+  group by grouping sets ((at), ())
+), bins as (
+  select at, bin, sum(n)::double precision as n
+  from hours, unnest(latency_histogram) with ordinality used (n, bin)
+  where n > 0
+  group by grouping sets ((at, bin), (bin))
+), ranked as (
+  select at, bin, sum(n) over (partition by at order by bin) as seen, sum(n) over (partition by at) as total
+  from bins
+), placed as (
+  select at, min(bin) filter (where seen >= 0.5::double precision * total) as p50,
+    min(bin) filter (where seen >= 0.95::double precision * total) as p95,
+    min(bin) filter (where seen >= 0.99::double precision * total) as p99
+  from ranked
+  group by at
+), percentiles as (
+  select at, exp(-2 + 14.0::double precision / 240 * least(greatest(p50 - 1.5, 0), 240)) as p50,
+    exp(-2 + 14.0::double precision / 240 * least(greatest(p95 - 1.5, 0), 240)) as p95,
+    exp(-2 + 14.0::double precision / 240 * least(greatest(p99 - 1.5, 0), 240)) as p99
+  from placed
+)
+select counted.at, coalesce(checks, 0) as checks, coalesce(down, 0) as down, coalesce(good, 0) as good, p50, p95, p99
+from counted left join percentiles on percentiles.at is not distinct from counted.at
+order by counted.at nulls last
 
 -- name: chart_daily
--- The same from daily roll-ups.
-select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
-  sum(checks)::bigint as checks, sum(down)::bigint as down,
-  histogram_percentile(histogram_sum(latency_histogram), 0.5) as p50,
-  histogram_percentile(histogram_sum(latency_histogram), 0.95) as p95
-from results_daily
-where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
-group by 1
-order by 1
-
--- name: percentiles_raw
--- Exact percentiles of a short span.
-select percentile_cont(0.5) within group (order by latency_ms) as p50,
-  percentile_cont(0.95) within group (order by latency_ms) as p95,
-  percentile_cont(0.99) within group (order by latency_ms) as p99, count(latency_ms) as checks
-from results
-where monitor_id = %(monitor)s and scheduled_at >= %(origin)s and scheduled_at < %(ending)s
-  and status in ('up', 'degraded')
-
--- name: percentiles_hourly
--- Percentiles of a longer span, from histograms: within 3 %% of the exact value.
-select histogram_percentile(bins, 0.5) as p50, histogram_percentile(bins, 0.95) as p95,
-  histogram_percentile(bins, 0.99) as p99, coalesce(checks, 0) as checks
+-- The same from daily roll-ups, of which there are few.
+select at, coalesce(checks, 0) as checks, coalesce(down, 0) as down, coalesce(good, 0) as good,
+  histogram_percentile(bins, 0.5) as p50, histogram_percentile(bins, 0.95) as p95,
+  histogram_percentile(bins, 0.99) as p99
 from (
-  select histogram_sum(latency_histogram) as bins, sum(latency_count)::bigint as checks
-  from results_hourly
-  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s) total
-
--- name: percentiles_daily
--- The same from days.
-select histogram_percentile(bins, 0.5) as p50, histogram_percentile(bins, 0.95) as p95,
-  histogram_percentile(bins, 0.99) as p99, coalesce(checks, 0) as checks
-from (
-  select histogram_sum(latency_histogram) as bins, sum(latency_count)::bigint as checks
+  select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
+    sum(checks)::bigint as checks, sum(down)::bigint as down, sum(latency_count)::bigint as good,
+    histogram_sum(latency_histogram) as bins
   from results_daily
-  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s) total
+  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
+  group by grouping sets ((1), ())) summed
+order by at nulls last
 
 -- name: spans
 -- Which status it had when, within a window, to shade the chart.

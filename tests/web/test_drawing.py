@@ -106,7 +106,10 @@ def test_more_beats_than_fit_leave_the_newest() -> None:
 
 
 def bucket(minutes_ago: float, p50: float | None = 10, p95: float | None = 20) -> Bucket:
-    return Bucket(NOW - timedelta(minutes=minutes_ago), 1, 0 if p50 else 1, p50, p95)
+    bad = p50 is None
+    return Bucket(
+        at=NOW - timedelta(minutes=minutes_ago), checks=1, down=int(bad), good=1 - bad, p50=p50, p95=p95, p99=p95
+    )
 
 
 def draw(buckets: list[Bucket], spans: list[Span] | None = None, interval_s: int = 60) -> chart.Chart:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from litestar import Litestar
 
 from pinguin.broker import Broker
 from pinguin.db import Pool
+from pinguin.store import pages
+from pinguin.web.chart import RANGES
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, Statements
@@ -190,3 +193,34 @@ async def test_incidents_are_listed_newest_first_and_by_page(client: Client, poo
     assert re.findall(r">nr (\d+)<", (await client.get(older[1].replace("&amp;", "&"))).text)[-1] == "60"
     assert re.findall(r">nr (\d+)<", (await client.get("/incidents?open=1")).text) == ["1"]
     assert (await client.get("/incidents?before=yesterday")).status_code == 400
+
+
+async def test_hourly_percentiles_are_those_of_the_histogram_functions(pool: Pool) -> None:
+    monitor = await add_monitor(pool)
+    async with pool.connection() as conn:
+        await conn.execute(
+            """insert into results (monitor_id, scheduled_at, region, version, status, latency_ms, started_at,
+              recorded_at, evidence)
+            select %s, at, region, 1, 'up', 0.05 + exp(random() * 13), at, at, '{}'
+            from generate_series(now() - interval '3 days', now(), interval '9 min') at,
+              unnest('{a,b}'::text[]) region""",
+            (monitor,),
+        )
+        window = RANGES["7d"].window(monitor, datetime.now(UTC))
+        buckets, total = await pages.latency(conn, window)
+    expected = await fetch(
+        pool,
+        """select bucket, sum(latency_count)::bigint, histogram_percentile(histogram_sum(latency_histogram), 0.5),
+          histogram_percentile(histogram_sum(latency_histogram), 0.95) from results_hourly group by 1 order by 1""",
+    )
+    for found, (at, good, p50, p95) in zip(buckets, expected, strict=True):
+        assert (found.at, found.good) == (at, good)
+        assert found.p50 == pytest.approx(p50)
+        assert found.p95 == pytest.approx(p95)
+    [(p50, p99)] = await fetch(
+        pool,
+        """select histogram_percentile(histogram_sum(latency_histogram), 0.5),
+          histogram_percentile(histogram_sum(latency_histogram), 0.99) from results_hourly""",
+    )
+    assert total.p50 == pytest.approx(p50)
+    assert total.p99 == pytest.approx(p99)
