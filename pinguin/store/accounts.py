@@ -45,7 +45,6 @@ async def by_name(conn: Connection, name: str) -> Credentials | None:
 
 
 async def open_session(conn: Connection, user_id: int, token_hash: bytes, lifetime_s: int) -> None:
-    await conn.execute(_SQL["sweep_sessions"])
     await conn.execute(_SQL["open_session"], {"user_id": user_id, "token_hash": token_hash, "lifetime_s": lifetime_s})
 
 

@@ -162,7 +162,7 @@ def _top(values: Sequence[float]) -> float:
     """The top of the scale, so that each of its rows is a round number."""
     least = max([*values, 1.0]) * 1.05 / ROWS
     power = 10.0 ** math.floor(math.log10(least))
-    factor = next((factor for factor in (1.0, 2.0, 2.5, 5.0) if factor * power >= least), 10.0)
+    factor = next((factor for factor in (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0) if factor * power >= least), 10.0)
     return factor * power * ROWS
 
 

@@ -29,7 +29,3 @@ where s.token_hash = %(token_hash)s and s.expires_at > now()
 -- name: close_session
 -- Signing out.
 delete from sessions where token_hash = %(token_hash)s
-
--- name: sweep_sessions
--- Sessions that ended are of no use; swept whenever somebody signs in.
-delete from sessions where expires_at <= now()

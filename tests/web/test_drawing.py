@@ -141,7 +141,7 @@ def test_an_empty_chart_is_still_a_chart() -> None:
 
 def test_the_scale_has_round_numbers() -> None:
     assert draw([bucket(5, 10, 183)]).scale == ["200 ms", "150 ms", "100 ms", "50 ms", "0 ms"]
-    assert draw([bucket(5, 0.1, 0.2)]).scale[0] == "2.00 ms"
+    assert draw([bucket(5, 0.1, 0.2)]).scale[0] == "1.20 ms"
 
 
 @pytest.mark.parametrize("name", chart.RANGES)

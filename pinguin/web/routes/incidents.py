@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from litestar import get
 from litestar.response import Template
 
 from pinguin.db import connection
 from pinguin.errors import InvalidInput
-from pinguin.store import pages
+from pinguin.store import pages, upkeep
 from pinguin.web.service import Req, aware, of
 from pinguin.web.templating import render
 
@@ -22,11 +22,13 @@ async def show_incidents(request: Req) -> Template:
     before = _place(request.query_params.get("before", ""))
     async with connection(of(request).pool) as conn:
         found = await pages.incidents(conn, open_only=open_only, before=before, most=PAGE + 1)
+        problems = await upkeep.problems(conn, timedelta(days=7))
     last = found[PAGE - 1] if len(found) > PAGE else None
     return render(
         request,
         "pages/incidents.html",
         incidents=found[:PAGE],
+        problems=problems,
         open_only=open_only,
         first=before is None,
         older=f"{last.started_at.isoformat()}_{last.id}" if last else "",

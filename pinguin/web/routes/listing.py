@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import timedelta
 
 import msgspec
 from litestar import get
@@ -12,7 +13,7 @@ from litestar.response import Template
 from pinguin.db import connection
 from pinguin.errors import InvalidInput
 from pinguin.model import Status
-from pinguin.store import monitors
+from pinguin.store import monitors, upkeep
 from pinguin.store.monitors import Filter, Listed, Place
 from pinguin.web import views
 from pinguin.web.service import Req, of
@@ -33,6 +34,7 @@ async def show_list(request: Req) -> Template:
         listed = await monitors.listed(conn, wanted, after=after, most=PAGE + 1)
         counts = await monitors.counts(conn)
         tags = await monitors.tags(conn)
+        problems = await upkeep.problems(conn, timedelta(0))
         rows = await views.rows(conn, listed[:PAGE])
     chosen = {"q": wanted.search, "status": wanted.status, "type": wanted.type, "tag": wanted.tag}
     return render(
@@ -42,6 +44,7 @@ async def show_list(request: Req) -> Template:
         counts=counts,
         order=ORDER,
         tags=tags,
+        problems=problems,
         types=web.types,
         chosen=chosen,
         first=after is None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from litestar import get
 from litestar.params import FromPath
@@ -14,7 +14,7 @@ from litestar.response.sse import ServerSentEventMessage
 
 from pinguin.db import connection
 from pinguin.errors import InvalidInput, NotFound, Unavailable
-from pinguin.store import monitors
+from pinguin.store import monitors, upkeep
 from pinguin.store.monitors import Filter
 from pinguin.web import views
 from pinguin.web.hub import POLL_S, Hub
@@ -88,7 +88,10 @@ async def _list_news(request: Req, due: list[int]) -> Template:
         listed = await monitors.listed(conn, Filter(), ids=due, most=PAGE)
         rows = await views.rows(conn, listed)
         counts = await monitors.counts(conn)
-    return render(request, "fragments/list_news.html", rows=rows, counts=counts, order=ORDER, chosen={})
+        problems = await upkeep.problems(conn, timedelta(0))
+    return render(
+        request, "fragments/list_news.html", rows=rows, counts=counts, problems=problems, order=ORDER, chosen={}
+    )
 
 
 async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
