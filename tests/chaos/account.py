@@ -1,0 +1,134 @@
+"""What a fault cost: one trial, one question to SQL, one line of the table."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from tests.chaos.faults import Cost, Fault
+from tests.chaos.system import System
+
+ACCOUNT = (Path(__file__).parent / "account.sql").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The answer. started_s, recorded_s: 99th percentile after the slot. healed_s: from the end of the fault on."""
+
+    expected: int
+    stored: int
+    lost: int
+    forgiven: int
+    doubled: int
+    reruns: int
+    started_s: float
+    recorded_s: float
+    false: int
+    not_up: int
+    quiet: int
+    incidents: int
+    when_lost: Sequence[str]
+    changes: Sequence[str]
+    pipeline: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A fault and its account. wrong: what else should not be, in words."""
+
+    name: str
+    healed_s: float
+    account: Account
+    notes: Sequence[str] = ()
+    wrong: Sequence[str] = field(default_factory=list)
+
+    @property
+    def complaints(self) -> list[str]:
+        account = self.account
+        counts = {
+            "results lost": account.lost,
+            "checks doubled": account.doubled,
+            "transitions that should not be": account.false,
+            "results that say not up": account.not_up,
+        }
+        return [f"{count} {what}" for what, count in counts.items() if count] + [*account.when_lost[:20], *self.wrong]
+
+
+async def trial(system: System, fault: Fault, hold_s: float, lead_s: float = 5, tail_s: float = 10) -> Trial:
+    """Do it to a healthy system, wait until it is healthy again, and ask."""
+    await system.healthy(time.time())
+    start = await _between_seconds(lead=lead_s)
+    reaped = (await system.broker.counters()).get("reaped", 0)
+    cost = await fault.inject(system, hold_s)
+    over = time.time()
+    await system.healthy(over, within_s=90)
+    healed = time.time()
+    end = await _between_seconds(after=tail_s)
+    await asyncio.sleep(2)  # for the results of the last slots
+    await system.healthy(end)
+    reruns = (await system.broker.counters()).get("reaped", 0) - (0 if fault.forgets else reaped)
+    account = await _ask(system, fault, cost, (start, end), reruns + cost.reruns)
+    wrong = [*cost.wrong, *(f"no pipeline incident {code!r}" for code in fault.raises if code not in account.pipeline)]
+    return Trial(fault.name, healed - over, account, cost.notes, wrong)
+
+
+async def _between_seconds(lead: float = 0, after: float = 0) -> float:
+    """Wait; a moment just before a full second, when no check runs, that is `lead` ago or `after` from the call on."""
+    moment = math.ceil(time.time() + after) + 0.95
+    await asyncio.sleep(moment + lead - time.time())
+    return moment
+
+
+async def _ask(system: System, fault: Fault, cost: Cost, window: tuple[float, float], reruns: int) -> Account:
+    excuses = [
+        {"start": _moment(excuse.start), "end": _moment(excuse.end), "monitors": excuse.monitors}
+        for excuse in cost.excuses
+    ]
+    arguments: Mapping[str, object] = {
+        "start": _moment(window[0]),
+        "end": _moment(window[1]),
+        "connections": _json({str(key): n for key, n in system.target.visits(*window).items()}),
+        "excuses": _json(excuses),
+        "reruns": reruns,
+        "story": list(fault.story),
+        "dark_start": _moment(cost.dark[0]) if cost.dark else None,
+        "dark_end": _moment(cost.dark[1]) if cost.dark else None,
+    }
+    ((row),) = await system.ask(ACCOUNT, arguments)
+    return Account(*row)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+COLUMNS = ("expected", "stored", "lost", "forgiven", "doubled", "rerun", "start p99", "write p99", "false", "quiet",
+           "healed")  # fmt: skip
+
+
+def table(trials: Sequence[Trial]) -> Iterator[str]:
+    """The table, line by line. forgiven: lost within the excuse; quiet: unknown, and rightly so."""
+    widest = max(len(each.name) for each in trials)
+    yield " " * widest + "".join(f"{column:>10}" for column in COLUMNS) + "  changes; pipeline; notes"
+    for each in trials:
+        a = each.account
+        cells = [
+            f"{a.expected:,}", f"{a.stored:,}", f"{a.lost}", f"{a.forgiven}", f"{a.doubled}", f"{a.reruns}",
+            f"{a.started_s:.2f} s", f"{a.recorded_s:.2f} s", f"{a.false + a.not_up}", f"{a.quiet}",
+            f"{each.healed_s:.1f} s",
+        ]  # fmt: skip
+        said = "; ".join(filter(None, [", ".join(a.changes), ", ".join(a.pipeline), *each.notes]))
+        yield f"{each.name:<{widest}}" + "".join(f"{cell:>10}" for cell in cells) + f"  {said}"
+        for complaint in each.complaints:
+            yield f"  WRONG: {complaint}"
