@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
@@ -21,7 +21,7 @@ from pinguin.checks import check_types
 from pinguin.checks.contract import CheckType
 from pinguin.db import Pool, make_pool
 from pinguin.errors import PinguinError
-from pinguin.lifecycle import stop_on_signal
+from pinguin.lifecycle import cancel, stop_on_signal
 from pinguin.settings import Settings
 from pinguin.web import faults, gate, headers, templating
 from pinguin.web.hub import Hub
@@ -83,9 +83,7 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         web.hub.close()
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+        await cancel(listening)
         web.resources.close()
 
 

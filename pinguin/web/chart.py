@@ -112,7 +112,7 @@ class _Plot:
         left, right = self.x(span.starts), self.x(min(span.ends, self._now))
         words = f"{STATUS_WORDS[span.status]} from {exact(span.starts)} to {exact(min(span.ends, self._now))}"
         return (
-            f'<rect class="shade s-{span.status}" x="{left}" y="0" width="{max(right - left, 2):.1f}"'
+            f'<rect class="shade s-{span.status}" x="{left}" y="0" width="{max(right - left, 4):.1f}"'
             f' height="{HEIGHT}"><title>{escape(words)}</title></rect>'
         )
 
