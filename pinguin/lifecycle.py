@@ -7,8 +7,9 @@ import logging
 import random
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 
@@ -79,3 +80,27 @@ async def wait_or_stop(stop: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def cancel(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait for their ends, whatever these are.
+
+    Again and again: on Python 3.11 `asyncio.wait_for`, which psycopg waits with, swallows a cancellation that comes
+    in the same turn as its answer (which is also why a TaskGroup can wait for ever).
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.2)
+
+
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Run side by side until the first ends or fails; then end the others. Raises what it failed with."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancel(*tasks)
+    for task in done:
+        task.result()

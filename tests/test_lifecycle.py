@@ -13,7 +13,7 @@ from time import monotonic
 import pytest
 import structlog
 
-from pinguin.lifecycle import Backoff, configure_logs, stop_on_signal, wait_or_stop
+from pinguin.lifecycle import Backoff, cancel, configure_logs, stop_on_signal, together, wait_or_stop
 from pinguin.settings import Settings
 
 
@@ -66,3 +66,41 @@ def test_a_log_line_has_an_event_name_and_fields(monkeypatch: pytest.MonkeyPatch
         "worker",
         "warning",
     )
+
+
+async def stubborn(refusals: int) -> None:
+    """Swallows as many cancellations, as `asyncio.wait_for` may on Python 3.11."""
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            refusals -= 1
+            if refusals < 0:
+                raise
+
+
+async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    task = asyncio.create_task(stubborn(2))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(cancel(task), 5)
+    assert task.cancelled()
+
+
+async def test_together_ends_with_the_first_and_says_what_failed() -> None:
+    async def fail() -> None:
+        await asyncio.sleep(0.01)
+        raise ValueError("broken")
+
+    async def end() -> None:
+        await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(together(end(), stubborn(1)), 5)
+    with pytest.raises(ValueError, match="broken"):
+        await asyncio.wait_for(together(stubborn(1), fail()), 5)
+
+
+async def test_together_is_cancelled_as_one() -> None:
+    task = asyncio.create_task(together(stubborn(1), stubborn(1)))
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(cancel(task), 5)
+    assert task.cancelled()

@@ -10,7 +10,7 @@ import structlog
 from pinguin.broker import Broker
 from pinguin.db import Pool, connection
 from pinguin.errors import Unavailable
-from pinguin.lifecycle import Backoff
+from pinguin.lifecycle import Backoff, together
 from pinguin.scheduler.reconcile import follow
 from pinguin.scheduler.watch import watch
 from pinguin.store import upkeep
@@ -26,13 +26,14 @@ SESSIONS_S = 3600.0
 
 async def do_chores(broker: Broker, pool: Pool, token: str) -> None:
     """Every chore side by side, each by its own clock; ends only by being cancelled or fenced out."""
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_again_and_again("follow", 0, lambda: follow(broker, pool, token)))
-        group.create_task(_again_and_again("reap", REAP_S, lambda: _reap(broker)))
-        group.create_task(_again_and_again("watch", 0, lambda: watch(broker, pool)))
-        group.create_task(_again_and_again("jobs", JOBS_S, lambda: _run_due_jobs(pool)))
-        group.create_task(_again_and_again("vacuum", VACUUM_S, lambda: _vacuum(pool)))
-        group.create_task(_again_and_again("sessions", SESSIONS_S, lambda: _forget_sessions(pool)))
+    await together(
+        _again_and_again("follow", 0, lambda: follow(broker, pool, token)),
+        _again_and_again("reap", REAP_S, lambda: _reap(broker)),
+        _again_and_again("watch", 0, lambda: watch(broker, pool)),
+        _again_and_again("jobs", JOBS_S, lambda: _run_due_jobs(pool)),
+        _again_and_again("vacuum", VACUUM_S, lambda: _vacuum(pool)),
+        _again_and_again("sessions", SESSIONS_S, lambda: _forget_sessions(pool)),
+    )
 
 
 async def _again_and_again(chore: str, pause_s: float, do: Callable[[], Awaitable[None]]) -> None:

@@ -9,7 +9,7 @@ import structlog
 
 from pinguin.broker import Broker
 from pinguin.errors import Unavailable
-from pinguin.lifecycle import wait_or_stop
+from pinguin.lifecycle import cancel, wait_or_stop
 
 _log = structlog.get_logger(__name__)
 
@@ -53,10 +53,9 @@ async def _reign(broker: Broker, token: str, chores: Callable[[str], Awaitable[N
     except Unavailable as error:
         _log.warning("leadership_lost", error=str(error))
     finally:
-        working.cancel()
-        (ended,) = await asyncio.gather(working, return_exceptions=True)
-        if isinstance(ended, Exception):
-            _log.error("chores_failed", exc_info=ended)
+        await cancel(working)
+        if not working.cancelled() and (failure := working.exception()) is not None:
+            _log.error("chores_failed", exc_info=failure)
         await _resign(broker, token)
 
 

@@ -12,7 +12,7 @@ import structlog
 from pinguin.broker import Broker
 from pinguin.db import make_pool
 from pinguin.errors import Unavailable
-from pinguin.lifecycle import stop_on_signal
+from pinguin.lifecycle import stop_on_signal, together
 from pinguin.settings import Settings
 from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions
@@ -32,7 +32,6 @@ async def serve(settings: Settings) -> None:
         async with (
             make_pool(settings.database_url, settings.database_pool) as pool,
             Broker.connect(settings.redis_url) as broker,
-            asyncio.TaskGroup() as group,
         ):
             recorder = Recorder(pool, broker, Spill(broker, name, settings.spill_limit))
             worker = Worker(
@@ -44,14 +43,8 @@ async def serve(settings: Settings) -> None:
                 settings.worker_concurrency,
                 settings.worker_grace_s,
             )
-            background = [
-                group.create_task(recorder.run()),
-                group.create_task(_say_present(broker, settings.region, name)),
-            ]
             _log.info("worker_started", region=settings.region, concurrency=settings.worker_concurrency)
-            await worker.run(stop)
-            for task in background:
-                task.cancel()
+            await together(worker.run(stop), recorder.run(), _say_present(broker, settings.region, name))
             _log.info("worker_stopped")
 
 

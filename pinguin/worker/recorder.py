@@ -11,7 +11,7 @@ import structlog
 from pinguin.broker import Broker
 from pinguin.db import Connection, Pool, connection
 from pinguin.errors import Unavailable
-from pinguin.lifecycle import Backoff
+from pinguin.lifecycle import Backoff, together
 from pinguin.model import Job, Result, Status, advance
 from pinguin.store import recording
 from pinguin.store.recording import Standing
@@ -57,9 +57,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Write batches, and drain the spill, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._spill.drain_forever(self._write))
-            group.create_task(self._write_forever())
+        await together(self._spill.drain_forever(self._write), self._write_forever())
 
     async def _write_forever(self) -> None:
         while True:

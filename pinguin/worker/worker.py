@@ -11,7 +11,7 @@ from pinguin.broker import Broker
 from pinguin.checks.contract import Resources
 from pinguin.checks.runner import run
 from pinguin.errors import Unavailable
-from pinguin.lifecycle import Backoff, wait_or_stop
+from pinguin.lifecycle import Backoff, cancel, wait_or_stop
 from pinguin.model import Job, Result, Status
 from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions, Task
@@ -59,13 +59,13 @@ class Worker:
             await self._hand_back()
             await self._flush()
         finally:
-            await self._cancel()
+            await cancel(*self._running)
             self._resources.close()
 
     async def _hand_back(self) -> None:
         """What did not end in time is for another worker."""
         jobs = list(self._running.values())
-        await self._cancel()
+        await cancel(*self._running)
         try:
             back = await self._broker.hand_back(self._region, jobs)
         except Unavailable:
@@ -79,12 +79,6 @@ class Worker:
                 await self._recorder.flushed()
         except TimeoutError:
             _log.error("results_not_kept", error="neither Postgres nor Redis took them; their leases expire")
-
-    async def _cancel(self) -> None:
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
     async def _work(self, stop: asyncio.Event) -> None:
         free = self._concurrency - len(self._running)

@@ -10,6 +10,7 @@ import redis.asyncio as aioredis
 
 from pinguin.broker import Broker
 from pinguin.db import Pool
+from pinguin.lifecycle import cancel
 from pinguin.scheduler import reconcile as module
 from pinguin.scheduler.chores import do_chores
 from pinguin.scheduler.dispatch import dispatch_forever
@@ -29,8 +30,7 @@ async def chores(broker: Broker, pool: Pool, token: str) -> AsyncIterator[None]:
     task = asyncio.create_task(do_chores(broker, pool, token))
     await asyncio.sleep(0.3)
     yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await cancel(task)
 
 
 async def test_a_reconcile_adds_changes_and_removes(broker: Broker, pool: Pool, token: str) -> None:
@@ -120,7 +120,7 @@ async def test_an_edit_without_a_hint_arrives_with_the_next_reconcile(
     async with asyncio.timeout(3):
         while one not in await broker.definitions():
             await asyncio.sleep(0.05)
-    task.cancel()
+    await cancel(task)
 
 
 async def test_the_loop_dispatches_just_after_the_second(broker: Broker, pool: Pool, token: str) -> None:

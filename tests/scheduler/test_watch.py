@@ -12,6 +12,7 @@ import redis.asyncio as aioredis
 
 from pinguin.broker import Broker
 from pinguin.db import Pool, connection
+from pinguin.lifecycle import cancel
 from pinguin.scheduler import watch as module
 from pinguin.store import upkeep
 from pinguin.store.upkeep import Problem
@@ -34,8 +35,7 @@ async def watching(broker: Broker, pool: Pool) -> AsyncIterator[None]:
     await asyncio.sleep(0.6)
     yield
     assert not task.done(), task
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await cancel(task)
 
 
 async def test_a_region_without_workers_is_said_once_and_its_monitors_say_why(pool: Pool, broker: Broker) -> None:

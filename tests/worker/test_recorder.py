@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pinguin.broker import Broker
 from pinguin.db import Pool, connection, make_pool
 from pinguin.errors import Unavailable
+from pinguin.lifecycle import cancel
 from pinguin.model import Job, Policy, Result, State, Status, advance
 from pinguin.store import upkeep
 from pinguin.worker.recorder import Recorder, record
@@ -165,7 +166,7 @@ async def test_a_result_is_committed_within_a_quarter_of_a_second(pool: Pool, br
         recording.add(job(result(shop, n)), result(shop, n))
         await recording.flushed()
         waits.append(asyncio.get_running_loop().time() - began)
-    task.cancel()
+    await cancel(task)
     assert sorted(waits)[5] < 0.25
     assert await fetch(pool, "select count(*) from results") == [(10,)]
 
@@ -178,7 +179,7 @@ async def test_a_result_that_the_database_refuses_does_not_hold_up_the_others(po
         each = result(shop, n, message="NUL \x00 is no text" if n == 2 else None)
         recording.add(job(each), each)
     await asyncio.wait_for(recording.flushed(), 10)
-    task.cancel()
+    await cancel(task)
     assert await fetch(pool, "select count(*) from results") == [(4,)]
 
 

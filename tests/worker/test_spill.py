@@ -15,6 +15,7 @@ from pinguin.broker import Broker
 from pinguin.db import Pool, make_pool, migrate
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import Unavailable
+from pinguin.lifecycle import cancel
 from pinguin.model import Status
 from pinguin.worker import recorder as module
 from pinguin.worker.recorder import Recorder, record
@@ -52,8 +53,7 @@ async def recording(pool: Pool, broker: Broker, name: str = "a", limit: int = 10
     try:
         yield recorder
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel(task)
 
 
 async def drained(broker: Broker, within_s: float = 15) -> None:

@@ -10,6 +10,7 @@ import redis.asyncio as aioredis
 
 from pinguin.broker import Broker
 from pinguin.db import Pool
+from pinguin.lifecycle import cancel
 from pinguin.model import Definition
 from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions
@@ -33,7 +34,7 @@ async def working(
     finally:
         stop.set()
         await asyncio.wait_for(task, 10)
-        recording.cancel()
+        await cancel(recording)
 
 
 @asynccontextmanager
