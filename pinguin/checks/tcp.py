@@ -1,27 +1,30 @@
-"""Connects to a TCP port, and where asked to, sends a text and waits for one.
+"""Connects to a TCP port, in TLS where asked to, and sends texts and waits for others.
 
-The latency is the time from the start of the look-up to the connection, or to the last byte that was needed where
-the check waits for a text.
+The latency is the time from the start of the look-up to the connection, or to the end of the TLS handshake, or to the
+last byte that was needed where the check waits for a text.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Annotated
+from typing import Annotated, Literal
+
+import msgspec
 
 from pinguin.checks.contract import CheckOptions, Context, Outcome, field
+from pinguin.checks.engine import starttls
 from pinguin.checks.engine.dial import dial
 from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.resolve import IpVersion
+from pinguin.checks.engine.script import SECRET, Step, Talk, as_bytes
+from pinguin.checks.engine.secure import Demand, Secured, TlsVersion, secure, wrong_identity, wrong_pem
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
-from pinguin.checks.evidence import text
-from pinguin.checks.verdict import too_slow, wrong_host
-from pinguin.errors import CheckFailed, InvalidInput
+from pinguin.checks.verdict import soon_over, too_slow, wrong_host
+from pinguin.errors import InvalidInput
+
+__all__ = ["TITLE", "Options", "as_bytes", "check"]
 
 TITLE = "TCP port"
-
-MOST_READ = 65536
 
 
 class Options(CheckOptions, frozen=True):
@@ -29,6 +32,10 @@ class Options(CheckOptions, frozen=True):
         str, field("Host", "A name or an address.", placeholder="db.example.org", min_length=1, max_length=253)
     ]
     port: Annotated[int, field("Port", ge=1, le=65535)]
+    tls: Annotated[
+        Literal["no", "direct", "smtp", "imap", "pop3", "ftp", "postgres", "ldap"],
+        field("TLS", "direct: from the first byte. The others: asked for as that protocol does it (STARTTLS)."),
+    ] = "no"
     send: Annotated[
         str,
         field(
@@ -44,65 +51,140 @@ class Options(CheckOptions, frozen=True):
             max_length=1000,
         ),
     ] = ""
+    steps: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=4000)]],
+        field(
+            "Steps",
+            "A longer talk, instead of the two above, a step a line: `send TEXT`; `expect TEXT` (the answer contains "
+            "it), `starts TEXT` (the answer begins with it), `matches PATTERN` (a regular expression, RE2). Each goes "
+            "on behind what the one before has found.",
+            advanced=True,
+            max_length=50,
+        ),
+    ] = msgspec.field(default_factory=list)
+    secret: Annotated[
+        str,
+        field(
+            "Secret", f"Stands for {SECRET} in what is sent; never shown.", secret=True, advanced=True, max_length=500
+        ),
+    ] = ""
     slow_ms: Annotated[
         int, field("Slow above", "A check that takes longer is degraded. 0 is no limit.", unit="ms", ge=0, le=600_000)
     ] = 0
+    certificate_days: Annotated[
+        int,
+        field(
+            "Warn before the certificate ends",
+            "With fewer days left on any certificate of the chain, the monitor is degraded. 0 turns this off.",
+            unit="days",
+            advanced=True,
+            ge=0,
+            le=365,
+        ),
+    ] = 14
+    verify_tls: Annotated[
+        bool, field("Verify the certificate", "Its authority, its dates and its names.", advanced=True)
+    ] = True
+    ca_certificates: Annotated[
+        str,
+        field(
+            "Own authorities",
+            "Certificates in PEM form, trusted beside the system's.",
+            widget="textarea",
+            advanced=True,
+            max_length=100_000,
+        ),
+    ] = ""
+    server_name: Annotated[
+        str,
+        field(
+            "Server name",
+            "Asked for in TLS (SNI), and the name that the certificate must be for. Empty: the host.",
+            advanced=True,
+            max_length=253,
+        ),
+    ] = ""
+    minimum_tls: Annotated[
+        TlsVersion, field("Least TLS version", "A server that speaks only older ones is down.", advanced=True)
+    ] = "1.2"
+    client_certificate: Annotated[
+        str,
+        field(
+            "Client certificate", "In PEM form, with its chain.", widget="textarea", advanced=True, max_length=50_000
+        ),
+    ] = ""
+    client_key: Annotated[
+        str,
+        field(
+            "Client key",
+            "In PEM form, not encrypted.",
+            widget="textarea",
+            secret=True,
+            advanced=True,
+            max_length=20_000,
+        ),
+    ] = ""
     ip_version: Annotated[IpVersion, field("IP version", "Which addresses of the name to use.", advanced=True)] = "any"
 
     def __post_init__(self) -> None:
-        wrong = wrong_host(self.host)
+        found = {
+            "host": wrong_host(self.host),
+            "server_name": wrong_host(self.server_name) if self.server_name else None,
+            "ca_certificates": wrong_pem(self.ca_certificates),
+            "steps": self._wrong_steps(),
+            **wrong_identity(self.client_certificate, self.client_key),
+        }
+        wrong = {name: words for name, words in found.items() if words}
         if wrong:
-            raise InvalidInput({"host": wrong})
+            raise InvalidInput(wrong)
 
     def target(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def script(self) -> list[Step]:
+        if self.steps:
+            return [Step.parse(line) for line in self.steps]
+        both = (("send", self.send), ("expect", self.expect))
+        return [Step(verb, words) for verb, words in both if words]  # type: ignore[arg-type]
+
+    def _wrong_steps(self) -> str | None:
+        if self.steps and (self.send or self.expect):
+            return "take the place of `send` and `expect`: leave those empty"
+        try:
+            self.script()
+        except ValueError as error:
+            return str(error)
+        return None
 
 
 async def check(options: Options, context: Context) -> Outcome:
     watch = Stopwatch(context)
     wire = await dial(options.host, options.port, options.ip_version, context, watch)
     try:
-        await _converse(wire, options, context, watch)
+        secured = await _encrypt(wire, options, context, watch)
+        talk = Talk(wire, watch, context.evidence, options.secret)
+        if secured:
+            talk.take(secured.early)
+        await talk.run(options.script())
     except OSError as error:
         raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
     finally:
         wire.close()
     latency = watch.total_ms()
-    return Outcome(latency, degraded=too_slow(latency, options.slow_ms))
+    ending = soon_over(secured.chain, options.certificate_days) if secured else None
+    return Outcome(latency, degraded=ending or too_slow(latency, options.slow_ms))
 
 
-async def _converse(wire: Wire, options: Options, context: Context, watch: Stopwatch) -> None:
-    if options.send:
-        watch.stage("sending")
-        await wire.send(as_bytes(options.send))
-    if not options.expect:
-        return
-    watch.begin("waiting for the expected text")
-    expected, answer = as_bytes(options.expect), bytearray()
-    while expected not in answer:
-        data = await wire.receive(MOST_READ)
-        if not answer:
-            watch.done("first_byte")
-        answer += data
-        context.evidence["answer"] = text(bytes(answer[:500]), 500)
-        if not data or len(answer) > MOST_READ:
-            raise _not_there(options.expect, len(answer), watch)
-
-
-def _not_there(expected: str, seen: int, watch: Stopwatch) -> CheckFailed:
-    if not seen:
-        return CheckFailed("reset", "the connection was closed without an answer")
-    message = f"“{expected[:100]}” is not in the answer of {seen} bytes"
-    return CheckFailed("answer", message, latency_ms=watch.total_ms())
-
-
-_ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
-
-
-def as_bytes(words: str) -> bytes:
-    r"""The bytes of `words` in UTF-8, where \r, \n, \t, \\ and \xHH stand for one byte each."""
-
-    def one(match: re.Match[bytes]) -> bytes:
-        return _ESCAPES.get(match[1]) or bytes.fromhex(match[1][1:].decode())
-
-    return re.sub(rb"\\([rnt\\]|x[0-9a-fA-F]{2})", one, words.encode("utf-8"))
+async def _encrypt(wire: Wire, options: Options, context: Context, watch: Stopwatch) -> Secured | None:
+    if options.tls == "no":
+        return None
+    if options.tls != "direct":
+        await starttls.start(options.tls, wire, watch)
+    demand = Demand(
+        verify=options.verify_tls,
+        authorities=options.ca_certificates,
+        least=options.minimum_tls,
+        client_certificate=options.client_certificate,
+        client_key=options.client_key,
+    )
+    return await secure(wire, options.server_name or options.host, demand, context, watch)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pinguin.checks.engine.certificate import now
+from pinguin.checks.engine.chain import Link
 from pinguin.checks.engine.stopwatch import in_words
 
 
@@ -23,3 +27,14 @@ def wrong_host(host: str) -> str | None:
     if host.startswith(".") or ".." in host or not host or any(len(label) > 63 for label in host.split(".")):
         return "is not a valid name"
     return None
+
+
+def soon_over(chain: Sequence[Link], days: int) -> tuple[str, str] | None:
+    """Why a chain whose first certificate to end has fewer than `days` left is degraded; 0 is no limit."""
+    if not days or not chain:
+        return None
+    link = min(chain, key=lambda each: each.not_after)
+    left = link.days_left(now())
+    if left >= days:
+        return None
+    return ("certificate_expiry", f"the certificate {link.subject} ends in {left} days, on {link.not_after:%Y-%m-%d}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 
 from pinguin.errors import CheckFailed, CheckImpossible
 
@@ -29,8 +30,14 @@ _OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAFNOSUP
 
 def failure_of(error: OSError, peer: str, after: str) -> CheckFailed | CheckImpossible:
     """What `error`, met while talking to `peer` (`127.0.0.1:443`), means for the target."""
+    if isinstance(error, ssl.SSLError):  # its errno is OpenSSL's: 1 is no EPERM
+        return CheckFailed("tls", f"{peer} broke the TLS connection after {after}: {_reason(error)}")
     code = errno.errorcode.get(error.errno or 0, type(error).__name__)
     if error.errno in _OURS:
         return CheckImpossible("internal", f"this machine cannot open a connection just now ({code})")
     reason, sentence = _REASONS.get(error.errno or 0, ("unreachable", "no connection to {peer} ({code})"))
     return CheckFailed(reason, sentence.format(peer=peer, after=after, code=code), evidence={"errno": code})
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return (getattr(error, "reason", None) or "no reason given").lower().replace("_", " ")

@@ -72,6 +72,10 @@ class Wire:
             except ssl.SSLWantWriteError:
                 await self._writable()
 
+    async def readable(self) -> None:
+        """Until something arrives, which over TLS need not be data."""
+        await self._readable()
+
     def close(self) -> None:
         self.sock.close()
 

@@ -1,0 +1,324 @@
+"""Looks at the certificates of a port, and at nothing else: trust, names, dates, keys, hashes and the TLS version.
+
+The latency is the time from the start of the look-up to the end of the TLS handshake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+
+from pinguin.checks.contract import CheckOptions, Context, Outcome, field
+from pinguin.checks.engine import starttls
+from pinguin.checks.engine.certificate import now
+from pinguin.checks.engine.chain import BROKEN_HASHES, Link, out_of_order
+from pinguin.checks.engine.dial import dial
+from pinguin.checks.engine.failures import failure_of
+from pinguin.checks.engine.resolve import IpVersion
+from pinguin.checks.engine.secure import Demand, Secured, TlsVersion, secure, wrong_identity, wrong_pem
+from pinguin.checks.engine.stopwatch import Stopwatch, in_words
+from pinguin.checks.verdict import too_slow, wrong_host
+from pinguin.errors import CheckFailed, InvalidInput
+
+TITLE = "TLS certificate"
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+class Options(CheckOptions, frozen=True):
+    host: Annotated[
+        str, field("Host", "A name or an address.", placeholder="example.org", min_length=1, max_length=253)
+    ]
+    port: Annotated[int, field("Port", ge=1, le=65535)] = 443
+    starttls: Annotated[
+        Literal["no", "smtp", "imap", "pop3", "ftp", "postgres", "ldap"],
+        field("STARTTLS", "no: TLS from the first byte. The others: asked for as that protocol does it."),
+    ] = "no"
+    warning_days: Annotated[
+        int,
+        field(
+            "Warn before it ends",
+            "With fewer days left on any certificate of the chain, the monitor is degraded. 0 turns this off.",
+            unit="days",
+            ge=0,
+            le=365,
+        ),
+    ] = 21
+    critical_days: Annotated[
+        int,
+        field("Down before it ends", "With fewer days left, it is down. 0 turns this off.", unit="days", ge=0, le=365),
+    ] = 3
+    slow_ms: Annotated[
+        int,
+        field("Slow above", "A handshake that takes longer is degraded. 0 is no limit.", unit="ms", ge=0, le=600_000),
+    ] = 0
+    server_name: Annotated[
+        str,
+        field(
+            "Server name",
+            "Asked for in TLS (SNI), and the name that the certificate must be for. Empty: the host.",
+            advanced=True,
+            max_length=253,
+        ),
+    ] = ""
+    verify_tls: Annotated[
+        bool,
+        field(
+            "Verify the certificate", "Its authority, its dates and its names. The rest counts anyway.", advanced=True
+        ),
+    ] = True
+    ca_certificates: Annotated[
+        str,
+        field(
+            "Own authorities",
+            "Certificates in PEM form, trusted beside the system's.",
+            widget="textarea",
+            advanced=True,
+            max_length=100_000,
+        ),
+    ] = ""
+    minimum_tls: Annotated[
+        TlsVersion, field("Least TLS version", "A server that speaks only older ones is down.", advanced=True)
+    ] = "1.2"
+    minimum_rsa_bits: Annotated[
+        int,
+        field(
+            "Shortest RSA key",
+            "A shorter one in the chain is down. 0 is no limit.",
+            unit="bits",
+            advanced=True,
+            ge=0,
+            le=16384,
+        ),
+    ] = 2048
+    minimum_ec_bits: Annotated[
+        int,
+        field(
+            "Shortest ECDSA key",
+            "A shorter one in the chain is down. 0 is no limit.",
+            unit="bits",
+            advanced=True,
+            ge=0,
+            le=521,
+        ),
+    ] = 224
+    allow_sha1: Annotated[
+        bool,
+        field("Allow SHA-1", "Signatures over SHA-1 or MD5, which can be forged, below the root.", advanced=True),
+    ] = False
+    check_order: Annotated[
+        bool,
+        field("Check the chain's order", "Degraded where a certificate is not followed by its issuer.", advanced=True),
+    ] = True
+    issuer_contains: Annotated[
+        str,
+        field(
+            "Issuer contains",
+            "A text in the name of the one who signed the server's certificate, in upper or lower case.",
+            placeholder="Let's Encrypt",
+            advanced=True,
+            max_length=200,
+        ),
+    ] = ""
+    fingerprints: Annotated[
+        list[str],
+        field(
+            "Fingerprints",
+            "SHA-256 of the server's certificate, in hexadecimal digits; one of these it must be.",
+            advanced=True,
+            max_length=20,
+        ),
+    ] = msgspec.field(default_factory=list)
+    client_certificate: Annotated[
+        str,
+        field(
+            "Client certificate", "In PEM form, with its chain.", widget="textarea", advanced=True, max_length=50_000
+        ),
+    ] = ""
+    client_key: Annotated[
+        str,
+        field(
+            "Client key",
+            "In PEM form, not encrypted.",
+            widget="textarea",
+            secret=True,
+            advanced=True,
+            max_length=20_000,
+        ),
+    ] = ""
+    ip_version: Annotated[IpVersion, field("IP version", "Which addresses of the name to use.", advanced=True)] = "any"
+
+    def __post_init__(self) -> None:
+        found = {
+            "host": wrong_host(self.host),
+            "server_name": wrong_host(self.server_name) if self.server_name else None,
+            "critical_days": self._wrong_days(),
+            "ca_certificates": wrong_pem(self.ca_certificates),
+            "fingerprints": self._wrong_fingerprints(),
+            **wrong_identity(self.client_certificate, self.client_key),
+        }
+        wrong = {name: words for name, words in found.items() if words}
+        if wrong:
+            raise InvalidInput(wrong)
+
+    def target(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def pins(self) -> list[str]:
+        return [plain_fingerprint(each) for each in self.fingerprints]
+
+    def _wrong_days(self) -> str | None:
+        if self.warning_days and self.critical_days > self.warning_days:
+            return "must not be more than the days of the warning"
+        return None
+
+    def _wrong_fingerprints(self) -> str | None:
+        wrong = [each for each in self.fingerprints if not _FINGERPRINT.fullmatch(plain_fingerprint(each))]
+        return f"must be 64 hexadecimal digits; {wrong[0][:40]!r} is none" if wrong else None
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at. reason: of the failure, "" where all is well. down: else it is degraded alone."""
+
+    condition: str
+    value: str
+    reason: str = ""
+    sentence: str = ""
+    down: bool = True
+
+
+async def check(options: Options, context: Context) -> Outcome:
+    watch = Stopwatch(context)
+    wire = await dial(options.host, options.port, options.ip_version, context, watch)
+    name = options.server_name or options.host
+    demand = Demand(
+        verify=options.verify_tls,
+        authorities=options.ca_certificates,
+        least="1.0",  # what is too old, too short or broken is seen, and judged below, rather than refused unseen
+        client_certificate=options.client_certificate,
+        client_key=options.client_key,
+    )
+    try:
+        if options.starttls != "no":
+            await starttls.start(options.starttls, wire, watch)
+        secured = await secure(wire, name, demand, context, watch)
+        latency = sum(context.phases.values())
+    except OSError as error:
+        raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
+    finally:
+        wire.close()
+    findings = list(_findings(secured, options, name))
+    context.evidence["conditions"] = [_shown(each) for each in findings]
+    degraded = _judge(findings, latency)
+    return Outcome(latency, degraded=degraded or too_slow(latency, options.slow_ms))
+
+
+def _judge(findings: list[Finding], latency: float) -> tuple[str, str] | None:
+    """Why it is degraded, or None. Raises CheckFailed where it is down; the first reason leads, the others follow."""
+    wrong = sorted((each for each in findings if each.reason), key=lambda each: not each.down)
+    if not wrong:
+        return None
+    first = wrong[0]
+    sentence = "; ".join(each.sentence for each in wrong)
+    if first.down:
+        raise CheckFailed(first.reason, sentence, latency_ms=latency)
+    return first.reason, sentence
+
+
+def _shown(finding: Finding) -> dict[str, Any]:
+    return {"condition": finding.condition, "ok": not finding.reason, "value": finding.value}
+
+
+def _findings(secured: Secured, options: Options, name: str) -> Iterator[Finding]:
+    yield _version(secured, options.minimum_tls, name)
+    chain = secured.chain
+    if not chain:
+        yield Finding("readable", "no", "certificate", f"the certificate of {name} cannot be read")
+        return
+    yield from _days(chain, options)
+    # A root is trusted for what it is; nobody looks at its signature, and its key has its own rules.
+    below_root = [link for number, link in enumerate(chain) if number == 0 or not link.is_root]
+    yield _keys(chain, options)
+    if not options.allow_sha1:
+        yield _hashes(below_root)
+    if options.check_order:
+        yield _order(secured.sent, name)
+    if options.issuer_contains:
+        yield _issuer(chain[0], options.issuer_contains)
+    if options.fingerprints:
+        yield _pin(chain[0], options.pins(), name)
+
+
+def _version(secured: Secured, least: TlsVersion, name: str) -> Finding:
+    spoken = secured.version.removeprefix("TLSv")
+    spoken = spoken if "." in spoken else f"{spoken}.0"
+    condition = f"TLS {least} or newer"
+    if spoken >= least:
+        return Finding(condition, f"TLS {spoken}")
+    sentence = f"{name} speaks no newer TLS than {spoken}; {least} is the least"
+    return Finding(condition, f"TLS {spoken}", "tls", sentence)
+
+
+def _days(chain: list[Link], options: Options) -> Iterator[Finding]:
+    link = min(chain, key=lambda each: each.not_after)
+    left = link.days_left(now())
+    what = f"the certificate {link.subject}"
+    when = f"ends in {left} days, on {link.not_after:%Y-%m-%d}" if left >= 0 else f"expired {-left} days ago"
+    if options.critical_days and left < options.critical_days:
+        yield Finding(f"{options.critical_days} days left", f"{left}", "certificate_expiry", f"{what} {when}")
+    elif options.warning_days:
+        bad = left < options.warning_days
+        reason, sentence = ("certificate_expiry", f"{what} {when}") if bad else ("", "")
+        yield Finding(f"{options.warning_days} days left", f"{left}", reason, sentence, down=False)
+
+
+def _keys(chain: list[Link], options: Options) -> Finding:
+    least = {"RSA": options.minimum_rsa_bits, "DSA": options.minimum_rsa_bits, "ECDSA": options.minimum_ec_bits}
+    condition = f"keys: RSA of {options.minimum_rsa_bits} bits or more, ECDSA of {options.minimum_ec_bits}"
+    value = ", ".join(f"{link.key} {link.bits}" if link.bits else link.key for link in chain)
+    for link in chain:
+        limit = least.get(link.key, 0)
+        if link.bits < limit:
+            sentence = f"the {link.key} key of {link.subject} has {link.bits} bits; {limit} is the least"
+            return Finding(condition, value, "certificate", sentence)
+    return Finding(condition, value)
+
+
+def _hashes(links: list[Link]) -> Finding:
+    value = ", ".join(link.hash or link.key for link in links)
+    for link in links:
+        if link.hash in BROKEN_HASHES:
+            sentence = f"the certificate {link.subject} is signed with {link.hash.upper().replace('SHA1', 'SHA-1')}"
+            return Finding("no SHA-1, no MD5", value, "certificate", f"{sentence}, which can be forged")
+    return Finding("no SHA-1, no MD5", value)
+
+
+def _order(sent: list[Link], name: str) -> Finding:
+    wrong = out_of_order(sent)
+    value = " ← ".join(link.subject for link in sent)[:300]
+    if wrong is None:
+        return Finding("chain in order", value)
+    sentence = f"{name} sends its chain in the wrong order: {wrong.subject} did not sign what stands before it"
+    return Finding("chain in order", value, "certificate", sentence, down=False)
+
+
+def _issuer(leaf: Link, wanted: str) -> Finding:
+    condition = f"issuer contains “{wanted}”"
+    if wanted.lower() in leaf.issuer_name.lower():
+        return Finding(condition, leaf.issuer_name[:200])
+    sentence = f"the certificate was issued by {leaf.issuer_name[:200]}, not by “{wanted}”"
+    return Finding(condition, leaf.issuer_name[:200], "certificate", sentence)
+
+
+def _pin(leaf: Link, pins: list[str], name: str) -> Finding:
+    if leaf.fingerprint in pins:
+        return Finding("fingerprint", leaf.fingerprint)
+    sentence = f"the certificate of {name} is not one of those expected: its SHA-256 is {leaf.fingerprint}"
+    return Finding("fingerprint", leaf.fingerprint, "certificate", sentence)
+
+
+def plain_fingerprint(written: str) -> str:
+    return re.sub(r"[\s:]", "", written).lower()
