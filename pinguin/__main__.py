@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -44,8 +45,12 @@ async def _scheduler(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
-async def _worker(settings: Settings, _: argparse.Namespace) -> int:
-    """take jobs of one region, check, record"""
+async def _worker(settings: Settings, arguments: argparse.Namespace) -> int:
+    """take jobs of one region, check, record; --processes auto uses every core"""
+    if arguments.processes > 1:
+        from pinguin.processes import many
+
+        return await many(settings, "worker", arguments.processes)
     from pinguin.worker import serve
 
     await serve(settings)
@@ -103,6 +108,14 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, function in COMMANDS.items():
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        if name == "worker":
+            command.add_argument(
+                "--processes",
+                type=_count,
+                default=1,
+                metavar="N",
+                help="worker processes; auto: one a core (default: 1)",
+            )
         if name == "psql":
             command.usage = "pinguin psql [what psql itself understands, such as -c SQL]"
         if name == "demo":
@@ -110,6 +123,27 @@ def parser() -> argparse.ArgumentParser:
                 "--port", type=int, default=8100, help="first port of the targets on 127.0.0.1 (default: 8100)"
             )
     return top
+
+
+def _count(text: str) -> int:
+    """A number of processes, from 1 to 64, or auto: the cores that we may use."""
+    if text == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a number from 1 to 64")
+    return int(text)
+
+
+def _new_event_loop(command: str) -> asyncio.AbstractEventLoop:
+    """uvloop for those that wait for many sockets; the supervisors need asyncio's own care for children."""
+    if command in ("scheduler", "worker", "web"):
+        try:
+            import uvloop
+        except ImportError:  # it is not made for every platform
+            return asyncio.new_event_loop()
+        loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        return loop
+    return asyncio.new_event_loop()
 
 
 def main() -> int:
@@ -121,7 +155,8 @@ def main() -> int:
     try:
         settings = Settings.from_environment()
         configure_logs(settings, arguments.command)
-        return asyncio.run(COMMANDS[arguments.command](settings, arguments))
+        with asyncio.Runner(loop_factory=lambda: _new_event_loop(arguments.command)) as runner:
+            return runner.run(COMMANDS[arguments.command](settings, arguments))
     except PinguinError as error:
         print(f"pinguin: {error}", file=sys.stderr)
         return 1

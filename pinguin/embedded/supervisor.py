@@ -219,12 +219,15 @@ class Supervisor:
             self._rotation = asyncio.create_task(self._rotate(), name="rotate logs")
         return child
 
-    async def stop(self) -> None:
-        """Ends the children, the last one started first."""
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Ends the children, the last one started first; `at_once`: all together, where none needs another."""
         if self._rotation is not None:
             self._rotation.cancel()
             await asyncio.gather(self._rotation, return_exceptions=True)
             self._rotation = None
+        if at_once:
+            await asyncio.gather(*(child.stop() for child in self._children.values()))
+            self._children.clear()
         for name in reversed(self._children.copy()):
             await self._children.pop(name).stop()
         self._lifeline.cut()
