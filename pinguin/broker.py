@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +12,14 @@ from typing import Any, Literal
 import msgspec
 import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from pinguin.errors import Unavailable
 from pinguin.model import Definition, Job
+from pinguin.redis_url import RedisAddress, parse
 
 _LUA = Path(__file__).parent / "lua"
 _QUEUE = "pinguin:queue:"
@@ -31,6 +33,10 @@ _EVENTS = "pinguin:events"
 _SPILL = "pinguin:spill"
 _DRAINER = "pinguin:drainer"
 _WORKERS = "pinguin:workers"
+
+COUNTERS = ("pushed", "missed", "overlapping", "stale", "superseded", "reaped", "spilled", "lost")
+SENTINEL_S = 2.0
+"""One sentinel's time to answer before the next is asked."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -47,6 +53,23 @@ class Dispatched:
     now: float
     due: int
     pushed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What Redis holds. queued: jobs by region; oldest_s: seconds since the slot of the one that is next there.
+
+    workers: how many live, by region. counters: one for each of `COUNTERS`.
+    """
+
+    scheduled: int
+    leased: int
+    spilled: int
+    queued: dict[str, int]
+    oldest_s: dict[str, float]
+    workers: dict[str, int]
+    counters: dict[str, int]
+    leader: str | None
 
 
 class Subscription:
@@ -77,14 +100,11 @@ class Broker:
     @classmethod
     @asynccontextmanager
     async def connect(cls, url: str) -> AsyncIterator[Broker]:
-        """A broker for `url`. Connects at first use; nothing is retried here, the loops above know better."""
-        client = aioredis.Redis.from_url(
-            url, decode_responses=True, socket_connect_timeout=5, socket_timeout=15, retry=Retry(NoBackoff(), 0)
-        )
-        try:
-            yield cls(client)
-        finally:
-            await client.aclose()
+        """A broker for `url` (`redis_url.parse`). Connects at first use; nothing is retried here, the loops above
+        know better. Raises `SettingsError`.
+        """
+        async with AsyncExitStack() as ending:
+            yield cls(_client(parse(url), ending))
 
     async def _run(self, script: str, *args: str | int) -> Any:
         with _away():
@@ -288,10 +308,83 @@ class Broker:
                 **{f"queued in {region}": length for region, length in queues.items()},
             }
 
+    async def look(self, seen_within_s: float) -> Pipeline:
+        """Everything that metrics show, in two round trips. seen_within_s: of workers that count as living."""
+        with _away():
+            async with self._pipe() as pipe:
+                pipe.time().hvals(_DEFINITIONS).zrange(_WORKERS, 0, -1, withscores=True)
+                pipe.zcard(_SCHEDULE).zcard(_LEASES).zcard(_SPILL).hgetall(_COUNTERS).get(_LEADER)
+                (seconds, _), definitions, seen, scheduled, leased, spilled, counters, leader = await pipe.execute()
+            living = [name.partition("/")[0] for name, at in seen if at >= seconds - seen_within_s]
+            regions = {region for text in definitions for region in text.rpartition(":")[2].split(",")}
+            regions |= {name.partition("/")[0] for name, _ in seen}
+            async with self._pipe() as pipe:
+                for region in sorted(regions):
+                    pipe.llen(_QUEUE + region).lindex(_QUEUE + region, -1)
+                found = await pipe.execute()
+        tails = {region: tail for region, tail in zip(sorted(regions), found[1::2], strict=True) if tail is not None}
+        return Pipeline(
+            scheduled,
+            leased,
+            spilled,
+            dict(zip(sorted(regions), found[::2], strict=True)),
+            {region: float(seconds - _job(tail, region).slot) for region, tail in tails.items()},
+            {region: living.count(region) for region in regions},
+            {name: int(counters.get(name, 0)) for name in COUNTERS},
+            leader,
+        )
+
+    def _pipe(self) -> Any:
+        return self._redis.pipeline(transaction=False)
+
     async def server(self) -> dict[str, Any]:
         """What Redis says of itself (INFO server)."""
         with _away():
             return dict(await self._redis.info("server"))
+
+
+def _client(address: RedisAddress, ending: AsyncExitStack) -> aioredis.Redis:
+    """A client that `ending` closes."""
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_connect_timeout": 5,
+        "socket_timeout": 15,
+        "retry": Retry(NoBackoff(), 0),
+        "db": address.db,
+        "username": address.username,
+        "password": address.password,
+    }
+    tls: dict[str, Any] = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
+    tls |= {"ssl": True} if address.tls else {}
+    if address.master is not None:
+        client = _master(address, options, tls, ending)
+    elif address.path is not None:
+        client = aioredis.Redis(unix_socket_path=address.path, **options)
+    else:
+        host, port = address.nodes[0]
+        client = aioredis.Redis(host=host, port=port, **options, **tls)
+    ending.push_async_callback(client.aclose)
+    return client
+
+
+def _master(
+    address: RedisAddress, options: dict[str, Any], tls: dict[str, Any], ending: AsyncExitStack
+) -> aioredis.Redis:
+    """Each new connection asks the sentinels who is master; a connection to a former master ends by itself."""
+    asking = {
+        "socket_connect_timeout": SENTINEL_S,
+        "socket_timeout": SENTINEL_S,
+        "retry": Retry(NoBackoff(), 0),
+        "username": address.options.get("sentinel_username"),
+        "password": address.options.get("sentinel_password"),
+    }
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        address.nodes, sentinel_kwargs=asking | tls, **options, **tls
+    )
+    ending.push_async_callback(sentinel.aclose)
+    assert address.master is not None
+    client: aioredis.Redis = sentinel.master_for(address.master)
+    return client
 
 
 def _text(job: Job) -> str:

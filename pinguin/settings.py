@@ -23,9 +23,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: Annotated[str, Meta(description="PostgreSQL with TimescaleDB, as libpq writes it")] = (
         "postgresql://pinguin@127.0.0.1:5432/pinguin"
     )
-    redis_url: Annotated[str, Meta(description="Redis or Valkey: redis://, rediss:// or unix://")] = (
-        "redis://127.0.0.1:6379/0"
-    )
+    redis_url: Annotated[
+        str, Meta(description="Redis or Valkey: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://")
+    ] = "redis://127.0.0.1:6379/0"
     data_dir: Annotated[str, Meta(description="where the embedded stack keeps its data")] = "data"
     web_host: Annotated[str, Meta(description="address that the pages listen on")] = "127.0.0.1"
     web_port: Annotated[int, Meta(ge=1, le=65535, description="port that the pages listen on")] = 8080
@@ -58,6 +58,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     columnstore_after_days: Annotated[
         int, Meta(ge=1, le=365, description="days after which raw results move to the columnstore")
     ] = 3
+    health_host: Annotated[
+        str, Meta(description="address on which scheduler and worker serve /healthz, /readyz and /metrics")
+    ] = "127.0.0.1"
+    health_port: Annotated[
+        int,
+        Meta(ge=0, le=65535, description="port of the same; 0: none. `pinguin up` gives its worker the next one"),
+    ] = 0
+    watchdog_s: Annotated[
+        float, Meta(ge=0, le=3600, description="seconds after which a process that hangs ends with code 70; 0: never")
+    ] = 30.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="the least level that is logged")
     ] = "info"

@@ -12,6 +12,7 @@ import msgspec
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import PinguinError
 from pinguin.lifecycle import stop_on_signal
+from pinguin.notify import Notifier
 from pinguin.settings import Settings
 from pinguin.setup import prepare_database
 
@@ -22,6 +23,7 @@ async def up(settings: Settings) -> int:
     """Start everything, print one address, stop everything on SIGINT or SIGTERM."""
     address = f"http://{_for_people(settings.web_host)}:{settings.web_port}"
     _refuse_taken_port(settings)
+    notifier = Notifier()
     with stop_on_signal() as stop:
         _say(f"Starting the embedded database and Redis in {settings.data} …")
         async with EmbeddedStack(settings.data) as stack:
@@ -30,14 +32,24 @@ async def up(settings: Settings) -> int:
                 _say(f"  {line}")
             for name in PROCESSES:
                 await stack.supervisor.start(
-                    name, [sys.executable, "-m", "pinguin", name], env=settings.environment(), grace=15
+                    name, [sys.executable, "-m", "pinguin", name], env=_environment(settings, name), grace=15
                 )
             if await _answers(address, stop):
+                notifier.ready()
                 _say(f"\n  Pinguin is ready:  {address}\n")
                 _say(f"  Logs are in {settings.data / 'logs'}. Ctrl-C stops everything.\n")
             await stop.wait()
+            notifier.stopping()
             _say("Stopping …")
     return 0
+
+
+def _environment(settings: Settings, name: str) -> dict[str, str]:
+    """Two processes cannot listen on one port."""
+    port = settings.health_port
+    if port and name == "worker":
+        settings = msgspec.structs.replace(settings, health_port=port % 65535 + 1)
+    return settings.environment()
 
 
 def _say(line: str) -> None:

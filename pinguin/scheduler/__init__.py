@@ -10,11 +10,15 @@ import structlog
 
 from pinguin.broker import Broker
 from pinguin.db import make_pool
+from pinguin.health import HealthApp, served
 from pinguin.lifecycle import stop_on_signal
+from pinguin.metrics import PipelineMetrics, SchedulerMetrics, make_registry
 from pinguin.scheduler.chores import do_chores
 from pinguin.scheduler.dispatch import dispatch_forever
 from pinguin.scheduler.leader import lead_forever
+from pinguin.scheduler.ready import Ready
 from pinguin.settings import Settings
+from pinguin.watchdog import alive
 
 _log = structlog.get_logger(__name__)
 
@@ -27,9 +31,14 @@ async def serve(settings: Settings) -> None:
             make_pool(settings.database_url, settings.database_pool) as pool,
             Broker.connect(settings.redis_url) as broker,
         ):
-            _log.info("scheduler_started", name=name)
-            await asyncio.gather(
-                dispatch_forever(broker, stop),
-                lead_forever(broker, name, lambda token: do_chores(broker, pool, token), stop),
-            )
+            registry = make_registry(pool)
+            metrics = SchedulerMetrics(registry)
+            ready = Ready(broker, pool, metrics, stop)
+            health = HealthApp(ready.look, registry, PipelineMetrics(registry, broker))
+            async with served(settings, health), alive(settings.watchdog_s, stop, ready.status):
+                _log.info("scheduler_started", name=name)
+                await asyncio.gather(
+                    dispatch_forever(broker, stop, metrics),
+                    lead_forever(broker, name, lambda token: do_chores(broker, pool, token), stop, metrics),
+                )
             _log.info("scheduler_stopped")

@@ -10,6 +10,7 @@ import structlog
 from pinguin.broker import Broker
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import cancel, wait_or_stop
+from pinguin.metrics import SchedulerMetrics
 
 _log = structlog.get_logger(__name__)
 
@@ -20,9 +21,14 @@ PAUSE_S = 0.5
 
 
 async def lead_forever(
-    broker: Broker, name: str, chores: Callable[[str], Awaitable[None]], stop: asyncio.Event
+    broker: Broker,
+    name: str,
+    chores: Callable[[str], Awaitable[None]],
+    stop: asyncio.Event,
+    metrics: SchedulerMetrics | None = None,
 ) -> None:
     """Try to lead until `stop`; run `chores(token)` for as long as the leadership lasts."""
+    metrics = metrics or SchedulerMetrics()
     followed = None
     while not stop.is_set():
         token = leader = None
@@ -39,7 +45,9 @@ async def lead_forever(
             continue
         followed = None
         _log.info("leads", token=token)
+        metrics.leads = True
         await _reign(broker, token, chores, stop)
+        metrics.leads = False
         _log.info("leads_no_more", token=token)
         await wait_or_stop(stop, PAUSE_S)
 

@@ -27,3 +27,7 @@ async def database(conn: Connection) -> Database:
         row = await (await cursor.execute(_sql["database"])).fetchone()
     assert row is not None
     return row
+
+
+async def ping(conn: Connection) -> None:
+    await conn.execute(_sql["ping"])

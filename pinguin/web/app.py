@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import structlog
 import uvicorn
@@ -15,14 +15,18 @@ from litestar.exceptions import HTTPException
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
+from prometheus_client import Gauge
 
 from pinguin.broker import Broker
 from pinguin.checks import check_types
 from pinguin.checks.contract import CheckType
 from pinguin.db import Pool, make_pool
 from pinguin.errors import PinguinError
+from pinguin.health import QuietServer
 from pinguin.lifecycle import cancel, stop_on_signal
+from pinguin.metrics import make_registry
 from pinguin.settings import Settings
+from pinguin.watchdog import alive
 from pinguin.web import faults, gate, headers, templating
 from pinguin.web.hub import Hub
 from pinguin.web.routes import accounts, editing, health, incidents, listing, live, monitor
@@ -38,7 +42,12 @@ def create_app(
     settings: Settings, pool: Pool, broker: Broker, types: Mapping[str, CheckType] | None = None
 ) -> Litestar:
     """The pages over an open pool and a broker. types: the check types on offer, if not all there are."""
-    web = Web(settings, pool, broker, Hub(broker), check_types() if types is None else types)
+    hub, registry = Hub(broker), make_registry(pool)
+    Gauge("pinguin_live_pages", "Pages that are open and live", registry=registry).set_function(lambda: hub.open_pages)
+    Gauge("pinguin_redis_up", "1 while live updates come from Redis", registry=registry).set_function(
+        lambda: hub.connected
+    )
+    web = Web(settings, pool, broker, hub, check_types() if types is None else types, registry)
     return Litestar(
         [_public(), _signed_in(), create_static_files_router("/static", [templating.STATIC])],
         state=State({"web": web}),
@@ -60,6 +69,7 @@ def create_app(
 def _public() -> Router:
     handlers = [
         accounts.show_setup, accounts.set_up, accounts.show_sign_in, accounts.sign_in, health.healthz, health.readyz,
+        health.metrics,
     ]  # fmt: skip
     return Router("/", route_handlers=handlers, before_request=gate.anyone)
 
@@ -87,20 +97,12 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         web.resources.close()
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn, but the signals are ours: open streams end first, or it would wait for them."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def serve(settings: Settings) -> None:
     """Serve the pages until SIGTERM or SIGINT."""
     pool = make_pool(settings.database_url, settings.database_pool)
     async with pool, Broker.connect(settings.redis_url) as broker:
         app = create_app(settings, pool, broker)
-        server = _Server(
+        server = QuietServer(
             uvicorn.Config(
                 app,
                 host=settings.web_host,
@@ -113,12 +115,19 @@ async def serve(settings: Settings) -> None:
         )
 
         _log.info("web_started", url=f"http://{settings.web_host}:{settings.web_port}")
+        hub: Hub = app.state.web.hub
         with stop_on_signal() as stop:
-            serving = asyncio.create_task(server.serve())
-            waiting = asyncio.create_task(stop.wait())
-            await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            app.state.web.hub.close()
-            server.should_exit = True
-            await serving
+            async with alive(settings.watchdog_s, stop, lambda: f"{hub.open_pages} pages are live"):
+                await _serve_until(stop, server, hub)
         _log.info("web_stopped")
+
+
+async def _serve_until(stop: asyncio.Event, server: QuietServer, hub: Hub) -> None:
+    """Open streams end first, or the server would wait for them."""
+    serving = asyncio.create_task(server.serve())
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    hub.close()
+    server.should_exit = True
+    await serving

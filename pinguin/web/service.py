@@ -10,6 +10,7 @@ from typing import Any
 
 from litestar import Request
 from litestar.datastructures import State
+from prometheus_client import CollectorRegistry
 
 from pinguin.broker import Broker
 from pinguin.checks.contract import CheckType, Resources
@@ -31,6 +32,7 @@ class Web:
     broker: Broker
     hub: Hub
     types: Mapping[str, CheckType]
+    registry: CollectorRegistry
     passwords: Passwords = field(default_factory=Passwords)
     resources: Resources = field(default_factory=Resources)
     tests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))

@@ -12,10 +12,14 @@ import structlog
 from pinguin.broker import Broker
 from pinguin.db import make_pool
 from pinguin.errors import Unavailable
+from pinguin.health import HealthApp, served
 from pinguin.lifecycle import stop_on_signal, together
+from pinguin.metrics import WorkerMetrics, make_registry
 from pinguin.settings import Settings
+from pinguin.watchdog import alive
 from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions
+from pinguin.worker.ready import Ready
 from pinguin.worker.recorder import Recorder
 from pinguin.worker.spill import Spill
 from pinguin.worker.worker import Worker
@@ -33,7 +37,9 @@ async def serve(settings: Settings) -> None:
             make_pool(settings.database_url, settings.database_pool) as pool,
             Broker.connect(settings.redis_url) as broker,
         ):
-            recorder = Recorder(pool, broker, Spill(broker, name, settings.spill_limit))
+            registry = make_registry(pool)
+            metrics = WorkerMetrics(registry)
+            recorder = Recorder(pool, broker, Spill(broker, name, settings.spill_limit), metrics)
             worker = Worker(
                 broker,
                 Definitions(pool),
@@ -42,9 +48,13 @@ async def serve(settings: Settings) -> None:
                 settings.region,
                 settings.worker_concurrency,
                 settings.worker_grace_s,
+                metrics,
             )
-            _log.info("worker_started", region=settings.region, concurrency=settings.worker_concurrency)
-            await together(worker.run(stop), recorder.run(), _say_present(broker, settings.region, name))
+            ready = Ready(broker, pool, worker, recorder, stop)
+            health = HealthApp(ready.look, registry)
+            async with served(settings, health), alive(settings.watchdog_s, stop, ready.status):
+                _log.info("worker_started", region=settings.region, concurrency=settings.worker_concurrency)
+                await together(worker.run(stop), recorder.run(), _say_present(broker, settings.region, name))
             _log.info("worker_stopped")
 
 

@@ -13,6 +13,9 @@ from pinguin.model import Job
 from pinguin.store import dispatch
 from pinguin.store.dispatch import Runnable
 
+CONNECT_S = 2.0
+"""Jobs whose monitors are known wait for the others no longer than this while the database is away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -42,7 +45,7 @@ class Definitions:
         missing = sorted({job.monitor_id for job in jobs if self.known(job) is None})
         if not missing:
             return
-        async with connection(self._pool) as conn:
+        async with connection(self._pool, CONNECT_S) as conn:
             rows = await dispatch.runnable(conn, missing)
         for monitor_id in missing:
             self._tasks.pop(monitor_id, None)

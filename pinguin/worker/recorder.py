@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from time import monotonic
 
 import structlog
 
@@ -12,6 +13,7 @@ from pinguin.broker import Broker
 from pinguin.db import Connection, Pool, connection
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff, together
+from pinguin.metrics import WorkerMetrics
 from pinguin.model import Job, Result, Status, advance
 from pinguin.store import recording
 from pinguin.store.recording import Standing
@@ -34,12 +36,19 @@ Finished = tuple[Job, Result]
 class Recorder:
     """Collects the results of one worker and writes them: to Postgres, or while it is away to the spill in Redis."""
 
-    def __init__(self, pool: Pool, broker: Broker, spill: Spill) -> None:
+    def __init__(self, pool: Pool, broker: Broker, spill: Spill, metrics: WorkerMetrics | None = None) -> None:
         self._pool, self._broker, self._spill = pool, broker, spill
         self._waiting: asyncio.Queue[Finished] = asyncio.Queue()
         self._unwritten = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._metrics = metrics or WorkerMetrics()
+        self._metrics.waiting.set_function(lambda: self._unwritten)
+
+    @property
+    def waiting(self) -> int:
+        """Results in memory."""
+        return self._unwritten
 
     @property
     def full(self) -> bool:
@@ -57,7 +66,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Write batches, and drain the spill, until cancelled."""
-        await together(self._spill.drain_forever(self._write), self._write_forever())
+        await together(self._spill.drain_forever(self._record_each), self._write_forever())
 
     async def _write_forever(self) -> None:
         while True:
@@ -78,6 +87,7 @@ class Recorder:
             try:
                 if not await self._written(results):
                     await self._spill.put(results)
+                    self._metrics.spilled(len(results))
                 break
             except Unavailable as error:
                 _log.warning("results_wait", results=self._unwritten, error=str(error))
@@ -93,16 +103,21 @@ class Recorder:
         if behind:
             return False
         try:
-            await record_each(self._write, results)
+            await self._record_each(results)
         except Unavailable as error:
             _log.warning("results_spilled", results=len(results), error=str(error))
             return False
         return True
 
+    async def _record_each(self, results: Sequence[Result]) -> None:
+        self._metrics.refused(await record_each(self._write, results))
+
     async def _write(self, results: Sequence[Result]) -> None:
+        began = monotonic()
         try:
             async with asyncio.timeout(COMMIT_S):
                 await record(self._pool, results)
+            self._metrics.committed(len(results), monotonic() - began)
         except TimeoutError:
             raise Unavailable(f"the database did not commit within {COMMIT_S:g} s") from None
 

@@ -21,6 +21,8 @@ DRAINER_TTL_S = 30.0
 
 Record = Callable[[Sequence[Result]], Awaitable[None]]
 """Writes results in one transaction; raises `Unavailable`, or `psycopg.Error` for what the database refuses."""
+RecordEach = Callable[[Sequence[Result]], Awaitable[None]]
+"""Writes results, but for those that the database refuses; raises `Unavailable`."""
 
 
 class Spill:
@@ -41,7 +43,7 @@ class Spill:
         if lost:
             _log.error("results_lost", results=lost, limit=self._limit)
 
-    async def drain_forever(self, record: Record) -> None:
+    async def drain_forever(self, record: RecordEach) -> None:
         """Write what waits whenever the database answers; ends by being cancelled. One worker at a time does it."""
         while True:
             try:
@@ -51,11 +53,11 @@ class Spill:
                 pass  # the loops that hand out work say so already
             await asyncio.sleep(LOOK_S)
 
-    async def _drain(self, record: Record) -> None:
+    async def _drain(self, record: RecordEach) -> None:
         written = 0
         while batch := await self._broker.peek_spill(BATCH):
             results = [msgspec.json.decode(text, type=Result) for text, _ in batch]
-            await record_each(record, results)
+            await record(results)
             await self._broker.drained([number for _, number in batch])
             await self._broker.announce_results(sorted({result.monitor_id for result in results}))
             written += len(batch)
@@ -63,14 +65,14 @@ class Spill:
         _log.info("spill_drained", results=written)
 
 
-async def record_each(record: Record, results: Sequence[Result]) -> None:
-    """Record; where the database refuses a batch for good, leave out the one result that it refuses."""
+async def record_each(record: Record, results: Sequence[Result]) -> int:
+    """Record; where the database refuses a batch for good, leave out the results that it refuses. How many."""
     try:
         await record(results)
     except psycopg.Error as error:
         if len(results) == 1:
             _log.error("result_refused", monitor=results[0].monitor_id, error=str(error))
-            return
+            return 1
         middle = len(results) // 2
-        await record_each(record, results[:middle])
-        await record_each(record, results[middle:])
+        return await record_each(record, results[:middle]) + await record_each(record, results[middle:])
+    return 0

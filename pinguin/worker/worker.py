@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from time import monotonic
 
 import structlog
 
@@ -12,6 +13,7 @@ from pinguin.checks.contract import Resources
 from pinguin.checks.runner import run
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff, cancel, wait_or_stop
+from pinguin.metrics import WorkerMetrics
 from pinguin.model import Job, Result, Status
 from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions, Task
@@ -36,12 +38,26 @@ class Worker:
         region: str,
         concurrency: int,
         grace_s: float,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
         self._broker, self._definitions, self._recorder, self._canaries = broker, definitions, recorder, canaries
         self._region, self._concurrency, self._grace_s = region, concurrency, grace_s
         self._resources = Resources()
         self._running: dict[asyncio.Task[None], Job] = {}
         self._room = asyncio.Event()
+        self._metrics = metrics or WorkerMetrics()
+        self._metrics.running.set_function(lambda: self.running)
+        self._asked_at = monotonic()
+
+    @property
+    def running(self) -> int:
+        """How many checks run."""
+        return len(self._running)
+
+    @property
+    def asked_age_s(self) -> float:
+        """Seconds since it last took jobs, or waited for some or for room."""
+        return monotonic() - self._asked_at
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; then finish or hand back what runs, and see results committed, within the grace time."""
@@ -85,8 +101,10 @@ class Worker:
         if free <= 0 or self._recorder.full:
             self._room.clear()
             await wait_or_stop(self._room, TAKE_WAIT_S)
+            self._asked_at = monotonic()
             return
         jobs = await self._broker.take(self._region, free, TAKE_WAIT_S)
+        self._asked_at = monotonic()
         if not jobs:
             return
         try:
@@ -113,6 +131,7 @@ class Worker:
         result = Result(
             job.monitor_id, job.scheduled_at, job.region, job.version, Status.UNKNOWN, started_at=datetime.now(UTC)
         )
+        self._metrics.started((result.started_at - result.scheduled_at).total_seconds())
         if task.kind is None or task.options is None:
             result.reason, result.message = "options", task.refused
         else:
@@ -122,4 +141,5 @@ class Worker:
                 report.status, report.reason, report.message = Status.UNKNOWN, "offline", self._canaries.complaint
             result.status, result.reason, result.message = report.status, report.reason, report.message
             result.latency_ms, result.phases, result.evidence = report.latency_ms, report.phases, report.evidence
+        self._metrics.checked(result.status.value, result.reason)
         self._recorder.add(job, result)

@@ -1,14 +1,14 @@
-"""For load balancers and service managers; no sign-in."""
+"""For load balancers, service managers and Prometheus; no sign-in."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from litestar import Response, get
+from prometheus_client import generate_latest
 
-from pinguin.db import connection
-from pinguin.errors import Unavailable
-from pinguin.store import pages
+from pinguin.health import METRICS_TYPE, Readiness, bounded, database_complaint, redis_complaint
 from pinguin.web.service import Req, Web, of
 
 
@@ -20,29 +20,23 @@ async def healthz() -> dict[str, str]:
 
 @get("/readyz")
 async def readyz(request: Req) -> Response[Any]:
-    """Whether the services answer that the pages need. Without Redis the pages still work."""
-    database, redis = await _database(of(request)), await _redis(of(request))
-    ready = database == "ok"
-    found = {"status": "ready" if ready else "not ready", "database": database, "redis": redis}
-    return Response(found, status_code=200 if ready else 503)
+    """Whether the services answer that the pages need."""
+    web = of(request)
+    found = await bounded(lambda: _look(web))
+    return Response(found.as_json(), status_code=found.code)
 
 
-async def _database(web: Web) -> str:
-    try:
-        async with connection(web.pool) as conn:
-            await pages.ping(conn)
-    except Unavailable as error:
-        return _first_line(error)
-    return "ok"
+@get("/metrics")
+async def metrics(request: Req) -> Response[bytes]:
+    """This process alone. What Redis holds is for the scheduler to show: this page is open to anyone."""
+    return Response(generate_latest(of(request).registry), media_type=METRICS_TYPE)
 
 
-async def _redis(web: Web) -> str:
-    try:
-        await web.broker.now()
-    except Unavailable as error:
-        return _first_line(error)
-    return "ok"
-
-
-def _first_line(error: Unavailable) -> str:
-    return str(error).partition("\n")[0][:200]
+async def _look(web: Web) -> Readiness:
+    database, redis = await asyncio.gather(database_complaint(web.pool), redis_complaint(web.broker))
+    found = Readiness(facts={"database": database or "ok", "redis": redis or "ok"})
+    if database:
+        found.reasons.append(database)
+    if redis:
+        found.notes.append(f"pages work and poll, but are not live: {redis}")
+    return found
