@@ -94,7 +94,7 @@ class TestOurs:
         assert settings.redis_url == "redis://redis:6379/0"
 
     def test_every_setting_can_be_given_in_dotenv(self, service: dict[str, Any]) -> None:
-        fixed = {"database_url", "redis_url", "data_dir", "web_host", "web_port", "database_pool"}
+        fixed = {"database_url", "redis_url", "data_dir", "web_host", "web_port", "health_port"}
         wanted = {"PINGUIN_" + name.upper() for name in Settings.__struct_fields__ if name not in fixed}
         assert wanted <= service["environment"].keys()
 
