@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-embedded up-docker down reset demo dev psql migrate doctor check test bench fmt lock venv venv-dev
+.PHONY: help up up-embedded up-docker down reset demo dev psql migrate doctor check test chaos bench fmt lock venv venv-dev
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -51,7 +51,11 @@ test: venv-dev ## all tests, in two processes; ARGS="tests/store -k slots" for s
 	@scripts/need psql redis-cli chromium
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile)
 
-bench: venv-dev ## measure from slot to committed row; ARGS="--assert" to fail on a missed bound
+chaos: venv-dev ## kill, stop and cut everything under load, and count; ARGS="worker" for some faults, --short for less time
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+bench: venv-dev ## measure dispatch, and from slot to committed row; ARGS="--assert" to fail on a missed bound
+	@$(BIN)/python -m bench.dispatch $(ARGS)
 	@$(BIN)/python -m bench.pipeline $(ARGS)
 
 fmt: venv-dev ## format, and fix what can be fixed

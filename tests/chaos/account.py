@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,9 @@ from tests.chaos.faults import Cost, Fault
 from tests.chaos.system import System
 
 ACCOUNT = (Path(__file__).parent / "account.sql").read_text()
+
+EDGE = timedelta(seconds=0.3)
+"""Of the dark: how long closing and opening may take, and a check between its start and its connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Account:
     started_s: float
     recorded_s: float
     false: int
-    not_up: int
+    wrong: int
     quiet: int
     incidents: int
     when_lost: Sequence[str]
@@ -56,7 +59,7 @@ class Trial:
             "results lost": account.lost,
             "checks doubled": account.doubled,
             "transitions that should not be": account.false,
-            "results that say not up": account.not_up,
+            "results that say otherwise than the target did": account.wrong,
         }
         return [f"{count} {what}" for what, count in counts.items() if count] + [*account.when_lost[:20], *self.wrong]
 
@@ -98,6 +101,7 @@ async def _ask(system: System, fault: Fault, cost: Cost, window: tuple[float, fl
         "excuses": _json(excuses),
         "reruns": reruns,
         "story": list(fault.story),
+        "edge": EDGE,
         "dark_start": _moment(cost.dark[0]) if cost.dark else None,
         "dark_end": _moment(cost.dark[1]) if cost.dark else None,
     }
@@ -125,7 +129,7 @@ def table(trials: Sequence[Trial]) -> Iterator[str]:
         a = each.account
         cells = [
             f"{a.expected:,}", f"{a.stored:,}", f"{a.lost}", f"{a.forgiven}", f"{a.doubled}", f"{a.reruns}",
-            f"{a.started_s:.2f} s", f"{a.recorded_s:.2f} s", f"{a.false + a.not_up}", f"{a.quiet}",
+            f"{a.started_s:.2f} s", f"{a.recorded_s:.2f} s", f"{a.false + a.wrong}", f"{a.quiet}",
             f"{each.healed_s:.1f} s",
         ]  # fmt: skip
         said = "; ".join(filter(None, [", ".join(a.changes), ", ".join(a.pipeline), *each.notes]))

@@ -4,8 +4,9 @@
 -- connections      jsonb, monitor -> connections that the target accepted within the window
 -- excuses          jsonb, list of {start, end, monitors}: slots in [start, end) of these monitors (null: all) may be lost
 -- reruns           jobs that were handed out again because nobody finished them
--- story            what every monitor is to go through, such as {down,up}; {} for a fault that is none of the targets'
--- dark_start, dark_end   the time in which results may say something else than up
+-- story            what every monitor that was checked in the dark is to go through, such as {down,up}
+-- dark_start, dark_end   the time in which every result says something else than up, and none outside of it
+-- edge             how far off, in seconds, that time may be
 with excuse as materialized (
   select * from jsonb_to_recordset(%(excuses)s) as e (start timestamptz, "end" timestamptz, monitors bigint[])
 ),
@@ -24,8 +25,10 @@ counted as (
     count(*) filter (where status is null and excused) as forgiven,
     percentile_cont(0.99) within group (order by extract(epoch from started_at - scheduled_at)) as started_s,
     percentile_cont(0.99) within group (order by extract(epoch from recorded_at - scheduled_at)) as recorded_s,
-    count(*) filter (where status <> 'up' and not (
-      coalesce(started_at between %(dark_start)s::timestamptz and %(dark_end)s::timestamptz, false))) as not_up
+    count(*) filter (where case
+      when started_at between %(dark_start)s::timestamptz + %(edge)s and %(dark_end)s::timestamptz - %(edge)s then status = 'up'
+      when started_at between %(dark_start)s::timestamptz - %(edge)s and %(dark_end)s::timestamptz + %(edge)s then false
+      else status <> 'up' end) as wrong
   from slot
 ),
 -- Runs beyond the results: some of them are the runs of slots that were lost, the others ran twice.
@@ -64,7 +67,8 @@ history as (
       where (r.monitor_id, r.scheduled_at) = (t.monitor_id, t.at) and r.status = t.to_status and r.status is distinct from (
         select before.status from results before
         where before.monitor_id = t.monitor_id and before.scheduled_at < t.at
-        order by before.scheduled_at desc limit 1))) as misplaced
+        order by before.scheduled_at desc limit 1))) as misplaced,
+    exists (select from slot s where s.monitor_id = m.id and s.status <> 'up') as concerned
   from monitors m
   left join told t on t.monitor_id = m.id and not t.quiet and not t.back
   group by m.id
@@ -73,8 +77,8 @@ select expected, stored, lost, forgiven,
   greatest(0, twice.reruns - %(reruns)s)::bigint as doubled, least(twice.reruns, %(reruns)s)::bigint as reruns,
   started_s::float8, recorded_s::float8,
   (select coalesce(sum(misplaced + case
-    when statuses = %(story)s::text[] then 0 else greatest(1, cardinality(statuses)) end), 0)::bigint from history),
-  not_up,
+    when statuses = case when concerned then %(story)s::text[] else '{}' end then 0 else greatest(1, cardinality(statuses)) end), 0)::bigint from history),
+  wrong,
   (select count(*) from change where quiet) as quiet,
   (select count(*) from incidents where started_at >= %(start)s and started_at < %(end)s) as incidents,
   array(

@@ -31,7 +31,7 @@ class Excuse:
 
 @dataclass(slots=True)
 class Cost:
-    """What a fault may cost, known when it is over. dark: when results may say something else than up.
+    """What a fault may cost, known when it is over. dark: when no result says up.
 
     reruns: checks that may have run twice beside those that the reaper handed out again.
     """
@@ -198,7 +198,7 @@ async def cut_target(system: System, hold_s: float) -> Cost:
     await system.target.close()
     await asyncio.sleep(hold_s)
     await system.target.open()
-    return Cost(dark=(start - 0.1, time.time() + 0.5))
+    return Cost(dark=(start, time.time()))
 
 
 async def cut_everything(system: System, hold_s: float) -> Cost:
@@ -211,7 +211,7 @@ async def cut_everything(system: System, hold_s: float) -> Cost:
     end = time.time()
     await asyncio.sleep(1)
     await system.canary.open()
-    return Cost(dark=(start - 0.1, end + 0.5))
+    return Cost(dark=(start, end))
 
 
 async def rolling_restart(system: System, hold_s: float) -> Cost:
@@ -242,7 +242,7 @@ FAULTS = (
     Fault("valkey: flushed", flush_valkey, forgets=True),
     Fault("database: SIGSTOP", stop_database, 60, 12, raises=["spilled"]),
     Fault("database: away", database_away, 60, 12, raises=["spilled"]),
-    Fault("target: cut", cut_target, 6, 4, story=["down", "up"]),
-    Fault("target and canaries: cut", cut_everything, 6, 4, story=["unknown", "up"]),
+    Fault("target: cut", cut_target, 12, 4, story=["down", "up"]),
+    Fault("target and canaries: cut", cut_everything, 12, 4, story=["unknown", "up"]),
     Fault("everything: rolling restart", rolling_restart),
 )
