@@ -212,7 +212,7 @@ def _load_identity(made: ssl.SSLContext, client_certificate: str, client_key: st
 
 def _found(sock: ssl.SSLSocket, demand: Demand, contexts: DemandContexts) -> Secured:
     cipher = sock.cipher()
-    verified = _verified_chain(sock) if demand.verify else []
+    verified = verified_chain(sock) if demand.verify else []
     return Secured(
         version=sock.version() or "",
         cipher=cipher[0] if cipher else "",
@@ -222,7 +222,7 @@ def _found(sock: ssl.SSLSocket, demand: Demand, contexts: DemandContexts) -> Sec
     )
 
 
-def _verified_chain(sock: Any) -> list[bytes]:
+def verified_chain(sock: Any) -> list[bytes]:
     chain: Any = getattr(sock._sslobj, "get_verified_chain", list)()
     return [each.public_bytes(_DER) for each in chain or ()]
 
@@ -291,8 +291,8 @@ def _failure(error: ssl.SSLError, wire: Wire, name: str, demand: Demand, context
         sentence = refusal(error.verify_code, error.verify_message, sent, names, name, certificate.now())
         return CheckFailed("certificate", sentence, evidence={"verify_code": error.verify_code})
     if _CERTIFICATE_REQUEST in contexts.heard(wire.sock):
-        return CheckFailed("tls", f"{wire.address} {_about_client(demand)}: {_words(error, demand)}")
-    return CheckFailed("tls", f"the TLS handshake with {wire.address} failed: {_words(error, demand)}")
+        return CheckFailed("tls", f"{wire.address} {_about_client(demand)}: {handshake_words(error, demand)}")
+    return CheckFailed("tls", f"the TLS handshake with {wire.address} failed: {handshake_words(error, demand)}")
 
 
 def refusal(code: int, words: str, sent: Sequence[Link], names: Sequence[str], name: str, now: datetime) -> str:
@@ -330,7 +330,7 @@ def _expired(sent: Sequence[Link], name: str, now: datetime) -> str:
     return f"a certificate above that of {name} has expired"
 
 
-def _words(error: ssl.SSLError, demand: Demand) -> str:
+def handshake_words(error: ssl.SSLError, demand: Demand) -> str:
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return "the other side closed the connection"
     match error.reason:
