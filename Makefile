@@ -48,7 +48,7 @@ check: venv-dev ## what CI asks: lint, types, all tests
 	@$(MAKE) --no-print-directory test
 
 test: venv-dev ## all tests, in two processes; ARGS="tests/store -k slots" for some, in one
-	@scripts/need psql redis-cli chromium
+	@scripts/need psql redis-cli redis-server chromium
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile)
 
 chaos: venv-dev ## kill, stop and cut everything under load, and count; ARGS="worker" for some faults, --short for less time
