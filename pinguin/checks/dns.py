@@ -1,4 +1,4 @@
-"""Asks a name server for a name's records, and compares them with those that are expected.
+"""Asks name servers for a name's records, and compares them with those that are expected.
 
 The latency is the time until the answer, a second question over TCP included where the first answer was cut off.
 """
@@ -6,31 +6,34 @@ The latency is the time until the answer, a second question over TCP included wh
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Annotated, Literal
 
 import dns.exception
 import dns.flags
 import dns.message
 import dns.name
-import dns.rcode
-import dns.rdata
-import dns.rdatatype
 import dns.reversename
 import msgspec
 
+from pinguin.checks import dns_answer
 from pinguin.checks.contract import CheckOptions, Context, Outcome, field
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.dns_query import NotDns, SystemServers, Truncated, over_tcp, over_udp
+from pinguin.checks.engine.dns_types import RecordType
 from pinguin.checks.engine.failures import failure_of
-from pinguin.checks.engine.resolve import Address
+from pinguin.checks.engine.resolve import Address, IpVersion
+from pinguin.checks.engine.secure import Demand, secure, wrong_pem
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
+from pinguin.checks.engine.wire import Wire
+from pinguin.checks.findings import conclude
 from pinguin.checks.verdict import too_slow, wrong_host
-from pinguin.errors import CheckFailed, InvalidInput
+from pinguin.errors import CheckFailed, CheckImpossible, InvalidInput
 
 TITLE = "DNS record"
 
-MOST_SHOWN = 20
+PORTS = {"udp": 53, "tcp": 53, "tls": 853}
 
 
 class Options(CheckOptions, frozen=True):
@@ -38,16 +41,23 @@ class Options(CheckOptions, frozen=True):
         str,
         field("Name", "For PTR, an address will do.", placeholder="example.org", min_length=1, max_length=253),
     ]
-    record_type: Annotated[
-        Literal["A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"], field("Record type")
-    ] = "A"
+    record_type: Annotated[RecordType, field("Record type")] = "A"
     expected: Annotated[
         list[str],
         field("Expected records", "One a line, as dig shows them: 192.0.2.1, 10 mail.example.org.", max_length=50),
     ] = msgspec.field(default_factory=list)
     match: Annotated[
-        Literal["any", "all"], field("Expect", "One of them at least, or all of them; further records do no harm.")
+        Literal["any", "all", "exact", "contains", "none"],
+        field(
+            "Expect",
+            "any: one of them at least. all: all of them, and others do no harm. exact: these and no others. contains: "
+            "each is a part of some record. none: not one of them; with none named, no record at all.",
+        ),
     ] = "any"
+    rcode: Annotated[
+        Literal["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP", "NOTAUTH"],
+        field("Response code", "NXDOMAIN: the name must not exist.", advanced=True),
+    ] = "NOERROR"
     slow_ms: Annotated[
         int, field("Slow above", "An answer that takes longer is degraded. 0 is no limit.", unit="ms", ge=0, le=600_000)
     ] = 0
@@ -62,11 +72,78 @@ class Options(CheckOptions, frozen=True):
         ),
     ] = ""
     transport: Annotated[
-        Literal["udp", "tcp"], field("Transport", "UDP goes on over TCP where the answer does not fit.", advanced=True)
+        Literal["udp", "tcp", "tls"],
+        field("Transport", "udp goes on over TCP where the answer does not fit. tls: DNS over TLS.", advanced=True),
     ] = "udp"
+    compare_with: Annotated[
+        list[str],
+        field(
+            "Same on these servers",
+            "Further name servers that must give the same records; for SOA, the same serial.",
+            advanced=True,
+            max_length=20,
+        ),
+    ] = msgspec.field(default_factory=list)
+    authority: Annotated[
+        list[str],
+        field(
+            "Expected authority",
+            "Records that the authority section must hold, with their type: NS ns1.example.org.",
+            advanced=True,
+            max_length=50,
+        ),
+    ] = msgspec.field(default_factory=list)
+    require_ad: Annotated[
+        bool, field("Authenticated", "The server must say that it has verified DNSSEC (the AD bit).", advanced=True)
+    ] = False
+    require_aa: Annotated[
+        bool, field("Authoritative", "The server must answer for a zone of its own (the AA bit).", advanced=True)
+    ] = False
+    recursion: Annotated[
+        bool, field("Ask for recursion", "Off for a server that answers for its own zones alone.", advanced=True)
+    ] = True
+    minimum_serial: Annotated[
+        int, field("Least serial", "For SOA. 0 is no limit.", advanced=True, ge=0, le=4_294_967_295)
+    ] = 0
+    minimum_ttl: Annotated[
+        int,
+        field("Least TTL", "A shorter one is down. 0 is no limit.", unit="s", advanced=True, ge=0, le=2_147_483_647),
+    ] = 0
+    verify_tls: Annotated[bool, field("Verify the certificate", "Of the name server, over TLS.", advanced=True)] = True
+    ca_certificates: Annotated[
+        str,
+        field(
+            "Own authorities",
+            "Certificates in PEM form, trusted beside the system's.",
+            widget="textarea",
+            advanced=True,
+            max_length=100_000,
+        ),
+    ] = ""
+    server_name: Annotated[
+        str,
+        field(
+            "Server name",
+            "The name that the certificate must be for. Empty: the server's host.",
+            advanced=True,
+            max_length=253,
+        ),
+    ] = ""
+    ip_version: Annotated[
+        IpVersion, field("IP version", "Which addresses of the name server to use.", advanced=True)
+    ] = "any"
 
     def __post_init__(self) -> None:
-        wrong = {"name": _wrong_name(self), "resolver": _wrong_resolver(self.resolver)}
+        wrong = {
+            "name": _wrong_name(self),
+            "resolver": self._wrong_resolver(),
+            "compare_with": next(filter(None, map(_wrong_server, self.compare_with)), None),
+            "expected": "must be empty where an error is wanted" if self.expected and self.rcode != "NOERROR" else None,
+            "authority": dns_answer.wrong_authority(self.authority),
+            "minimum_serial": "is for SOA alone" if self.minimum_serial and self.record_type != "SOA" else None,
+            "ca_certificates": wrong_pem(self.ca_certificates),
+            "server_name": wrong_host(self.server_name) if self.server_name else None,
+        }
         found = {name: words for name, words in wrong.items() if words}
         if found:
             raise InvalidInput(found)
@@ -74,132 +151,154 @@ class Options(CheckOptions, frozen=True):
     def target(self) -> str:
         return f"{self.name} {self.record_type}"
 
+    def wanted(self) -> dns_answer.Wanted:
+        return dns_answer.Wanted(
+            name=self.name,
+            question=_question_name(self),
+            kind=self.record_type,
+            expected=tuple(self.expected),
+            match=self.match,
+            rcode=self.rcode,
+            authority=tuple(self.authority),
+            flags=tuple(flag for flag, on in (("AD", self.require_ad), ("AA", self.require_aa)) if on),
+            minimum_serial=self.minimum_serial,
+            minimum_ttl=self.minimum_ttl,
+        )
+
+    def _wrong_resolver(self) -> str | None:
+        if not self.resolver:
+            return "is required for DNS over TLS" if self.transport == "tls" else None
+        return _wrong_server(self.resolver)
+
 
 async def check(options: Options, context: Context) -> Outcome:
     watch = Stopwatch(context)
-    question = dns.message.make_query(_question_name(options), options.record_type, use_edns=0, payload=1232)
-    servers = await _servers(options, context, watch)
-    watch.begin("asking")
-    answer = await _first_answer(servers, question, options, context, watch)
+    ask = _Asking(options, context, watch)
+    answer = await ask.first_answer()
     watch.done("dns")
     latency = watch.total_ms()
-    records = _records(answer, options)
-    context.evidence.update(_facts(answer, records, options))
-    _judge(answer, records, options, latency)
-    return Outcome(latency, degraded=too_slow(latency, options.slow_ms))
+    wanted = options.wanted()
+    found = dns_answer.read(answer, wanted)
+    context.evidence.update(found.facts())
+    dns_answer.check_code(found, wanted, latency)
+    findings = list(dns_answer.findings(found, wanted))
+    if options.compare_with and not any(each.reason for each in findings):
+        findings.append(await ask.others(found, wanted))
+    degraded = conclude(findings, context.evidence, latency)
+    return Outcome(latency, degraded=degraded or too_slow(latency, options.slow_ms))
 
 
-async def _servers(options: Options, context: Context, watch: Stopwatch) -> list[Address]:
-    if not options.resolver:
-        return context.resources.get(SystemServers).addresses()
-    host, port = _host_and_port(options.resolver)
-    return await find(host, port, "any", context, watch)
+class _Asking:
+    """The questions of one check."""
 
+    def __init__(self, options: Options, context: Context, watch: Stopwatch) -> None:
+        self._options, self._context, self._watch = options, context, watch
+        self._strange = 0
 
-async def _first_answer(
-    servers: list[Address],
-    question: dns.message.QueryMessage,
-    options: Options,
-    context: Context,
-    watch: Stopwatch,
-) -> dns.message.Message:
-    """The answer of the first server that gives one; they are asked in turn, as the system does."""
-    for left in range(len(servers), 0, -1):
-        server = servers[-left]
-        context.evidence["resolver"] = str(server)
-        watch.stage(f"waiting for the name server {server}")
+    async def first_answer(self) -> dns.message.Message:
+        """The answer of the first server that gives one; they are asked in turn, as the system does."""
+        servers = await self._servers()
+        self._watch.begin("asking")
+        for left in range(len(servers), 0, -1):
+            server = servers[-left]
+            self._context.evidence["resolver"] = str(server)
+            self._watch.stage(f"waiting for the name server {server}")
+            try:
+                # A silent first server must not eat the time of the second one; the last has what remains.
+                async with asyncio.timeout(self._watch.seconds_left() / left if left > 1 else None):
+                    return await self._answer(server, self._options.resolver)
+            except OSError as error:
+                if left == 1:
+                    raise failure_of(error, str(server), in_words(self._watch.total_ms())) from None
+        raise AssertionError("there is at least one server")
+
+    async def others(self, mine: dns_answer.Answer, wanted: dns_answer.Wanted) -> dns_answer.Finding:
+        """Whether all further servers answer the same. They are asked at once."""
+        servers = self._options.compare_with
+        self._watch.stage(f"waiting for {', '.join(servers)[:200]}")
+        answers = await _all([partial(self._other, server, wanted) for server in servers])
+        told = {self._context.evidence["resolver"]: mine.essence()} | dict(zip(servers, answers, strict=True))
+        self._context.evidence["servers"] = {name: seen[:200] for name, seen in told.items()}
+        return dns_answer.same_everywhere(told, wanted)
+
+    async def _other(self, server: str, wanted: dns_answer.Wanted) -> str:
+        """What `server` answers, in short; an error is told as such."""
+        host, port = host_and_port(server, PORTS[self._options.transport])
         try:
-            # A silent first server must not eat the time of the second one; the last has what remains.
-            async with asyncio.timeout(watch.seconds_left() / left if left > 1 else None):
-                return await _answer(server, question, options, context)
+            address = (await find(host, port, self._options.ip_version, self._context, self._watch))[0]
+            return dns_answer.read(await self._answer(address, server), wanted).essence()
+        except CheckFailed as failure:
+            raise CheckFailed(failure.reason, f"{server}: {failure.message}") from None
         except OSError as error:
-            if left == 1:
-                raise failure_of(error, str(server), in_words(watch.total_ms())) from None
+            raise failure_of(error, server, in_words(self._watch.total_ms())) from None
+
+    async def _servers(self) -> list[Address]:
+        options = self._options
+        if not options.resolver:
+            return self._context.resources.get(SystemServers).addresses()
+        host, port = host_and_port(options.resolver, PORTS[options.transport])
+        return await find(host, port, options.ip_version, self._context, self._watch)
+
+    async def _answer(self, server: Address, written: str) -> dns.message.Message:
+        """written: the server as the options name it. Raises OSError, CheckFailed."""
+        options, evidence = self._options, self._context.evidence
+        question = self._question()
+        evidence["transport"] = options.transport
+        try:
+            if options.transport == "tls":
+                return await over_tcp(server, question, partial(self._secure, written))
+            if options.transport == "tcp":
+                return await over_tcp(server, question)
+            try:
+                return await over_udp(server, question, partial(self._note_strange, server))
+            except Truncated:
+                evidence["transport"] = "udp, then tcp"
+                return await over_tcp(server, question)
         except NotDns:
             raise CheckFailed("protocol", f"what {server} sent is no answer to the question") from None
-    raise AssertionError("there is at least one server")
+
+    async def _secure(self, written: str, wire: Wire) -> None:
+        options = self._options
+        host, _ = host_and_port(written, PORTS["tls"])
+        demand = Demand(verify=options.verify_tls, authorities=options.ca_certificates, alpn=("dot",))
+        await secure(wire, options.server_name or host, demand, self._context, self._watch)
+        self._watch.begin(f"waiting for the name server {wire.address}")
+
+    def _note_strange(self, server: Address) -> None:
+        self._strange += 1
+        words = f"{self._strange} datagram{'s' if self._strange > 1 else ''} came that answered another question"
+        self._watch.stage(f"waiting for the name server {server}; {words}")
+
+    def _question(self) -> dns.message.QueryMessage:
+        options = self._options
+        question = dns.message.make_query(_question_name(options), options.record_type, use_edns=0, payload=1232)
+        if not options.recursion:
+            question.flags &= ~dns.flags.RD
+        if options.require_ad:
+            question.flags |= dns.flags.AD  # RFC 6840, 5.7: tell me whether you have verified it
+        return question
 
 
-async def _answer(
-    server: Address, question: dns.message.QueryMessage, options: Options, context: Context
-) -> dns.message.Message:
-    context.evidence["transport"] = options.transport
-    if options.transport == "tcp":
-        return await over_tcp(server, question)
-    try:
-        return await over_udp(server, question)
-    except Truncated:
-        context.evidence["transport"] = "udp, then tcp"
-        return await over_tcp(server, question)
+async def _all(calls: Sequence[Callable[[], Awaitable[str]]]) -> list[str]:
+    """The results, in order. The first failure ends the others."""
+    tasks: list[asyncio.Task[str]] = []
+    failed: list[CheckFailed | CheckImpossible] = []
 
-
-def _records(answer: dns.message.Message, options: Options) -> list[str]:
-    """The records of the type that was asked for, as dig shows them; behind aliases as well."""
-    kind = dns.rdatatype.from_text(options.record_type)
-    return [_as_text(rdata) for rrset in answer.answer if rrset.rdtype == kind for rdata in rrset]
-
-
-def _as_text(rdata: dns.rdata.Rdata) -> str:
-    if rdata.rdtype == dns.rdatatype.TXT:
-        return b"".join(rdata.strings).decode("utf-8", "replace")  # type: ignore[attr-defined]
-    return rdata.to_text()
-
-
-def _facts(answer: dns.message.Message, records: list[str], options: Options) -> dict[str, Any]:
-    kind = dns.rdatatype.from_text(options.record_type)
-    ttls = [rrset.ttl for rrset in answer.answer if rrset.rdtype == kind]
-    aliases = [rdata.to_text() for rrset in answer.answer if rrset.rdtype == dns.rdatatype.CNAME for rdata in rrset]
-    facts: dict[str, Any] = {
-        "answers": sorted(records)[:MOST_SHOWN],
-        "rcode": dns.rcode.to_text(answer.rcode()),
-        "flags": dns.flags.to_text(answer.flags),
-    }
-    if ttls:
-        facts["ttl"] = min(ttls)
-    if aliases and options.record_type != "CNAME":
-        facts["aliases"] = aliases[:MOST_SHOWN]
-    return facts
-
-
-def _judge(answer: dns.message.Message, records: list[str], options: Options, latency: float) -> None:
-    code = answer.rcode()
-    if code == dns.rcode.NXDOMAIN:
-        raise CheckFailed("dns", f"{options.name} does not exist (NXDOMAIN)", latency_ms=latency)
-    if code != dns.rcode.NOERROR:
-        name = dns.rcode.to_text(code)
-        raise CheckFailed("dns", f"the name server answered {name} for {options.name}", latency_ms=latency)
-    if not records:
-        message = f"{options.name} has no {options.record_type} record"
-        raise CheckFailed("answer", message, latency_ms=latency)
-    missing = _missing(records, options)
-    if missing:
-        raise CheckFailed("answer", _unexpected(missing, records, options), latency_ms=latency)
-
-
-def _missing(records: list[str], options: Options) -> list[str]:
-    """The expected records that make the check fail."""
-    seen = {_normal(record, options.record_type) for record in records}
-    missing = [wanted for wanted in options.expected if _normal(wanted, options.record_type) not in seen]
-    if options.match == "any" and len(missing) < len(options.expected):
-        return []
-    return missing
-
-
-def _unexpected(missing: list[str], records: list[str], options: Options) -> str:
-    what = f"{options.record_type} of {options.name}"
-    return f"{what} is {', '.join(sorted(records)[:5])[:200]}; missing: {', '.join(missing[:5])[:200]}"
-
-
-def _normal(record: str, record_type: str) -> str:
-    """Names are equal in any case and with or without the dot at the end; texts are equal as they are."""
-    if record_type == "TXT":
-        return record.strip().removeprefix('"').removesuffix('"')
-    if record_type in ("A", "AAAA"):
+    async def one(call: Callable[[], Awaitable[str]]) -> str:
         try:
-            return str(ipaddress.ip_address(record.strip()))
-        except ValueError:
-            return record
-    return " ".join(word.rstrip(".").lower() for word in record.split())
+            return await call()
+        except (CheckFailed, CheckImpossible) as failure:
+            failed.append(failure)
+            raise
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(one(call)) for call in calls]
+    except* (CheckFailed, CheckImpossible):
+        pass
+    if failed:
+        raise failed[0]
+    return [task.result() for task in tasks]
 
 
 def _question_name(options: Options) -> dns.name.Name:
@@ -219,22 +318,20 @@ def _wrong_name(options: Options) -> str | None:
     return "is not a valid name" if any(ord(letter) < 33 for letter in options.name) else None
 
 
-def _wrong_resolver(resolver: str) -> str | None:
-    if not resolver:
-        return None
+def _wrong_server(server: str) -> str | None:
     try:
-        host, port = _host_and_port(resolver)
+        host, port = host_and_port(server, 53)
     except ValueError:
         return "must be host or host:port ([address]:port for IPv6)"
     return wrong_host(host) if 1 <= port <= 65535 else "has a port that is not between 1 and 65535"
 
 
-def _host_and_port(resolver: str) -> tuple[str, int]:
+def host_and_port(server: str, default: int) -> tuple[str, int]:
     """`host`, `host:port`, `::1` or `[::1]:port`. Raises ValueError."""
-    if resolver.startswith("["):
-        host, _, port = resolver[1:].partition("]")
-        return host, int(port.removeprefix(":") or 53)
-    if resolver.count(":") > 1:
-        return resolver, 53
-    host, _, port = resolver.partition(":")
-    return host, int(port or 53)
+    if server.startswith("["):
+        host, _, port = server[1:].partition("]")
+        return host, int(port.removeprefix(":") or default)
+    if server.count(":") > 1:
+        return server, default
+    host, _, port = server.partition(":")
+    return host, int(port or default)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -20,8 +20,9 @@ from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.resolve import IpVersion
 from pinguin.checks.engine.secure import Demand, Secured, TlsVersion, secure, wrong_identity, wrong_pem
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
+from pinguin.checks.findings import Finding, conclude
 from pinguin.checks.verdict import too_slow, wrong_host
-from pinguin.errors import CheckFailed, InvalidInput
+from pinguin.errors import InvalidInput
 
 TITLE = "TLS certificate"
 
@@ -180,16 +181,6 @@ class Options(CheckOptions, frozen=True):
         return f"must be 64 hexadecimal digits; {wrong[0][:40]!r} is none" if wrong else None
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at. reason: of the failure, "" where all is well. down: else it is degraded alone."""
-
-    condition: str
-    value: str
-    reason: str = ""
-    sentence: str = ""
-    down: bool = True
-
-
 async def check(options: Options, context: Context) -> Outcome:
     watch = Stopwatch(context)
     wire = await dial(options.host, options.port, options.ip_version, context, watch)
@@ -210,26 +201,8 @@ async def check(options: Options, context: Context) -> Outcome:
         raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
     finally:
         wire.close()
-    findings = list(_findings(secured, options, name))
-    context.evidence["conditions"] = [_shown(each) for each in findings]
-    degraded = _judge(findings, latency)
+    degraded = conclude(_findings(secured, options, name), context.evidence, latency)
     return Outcome(latency, degraded=degraded or too_slow(latency, options.slow_ms))
-
-
-def _judge(findings: list[Finding], latency: float) -> tuple[str, str] | None:
-    """Why it is degraded, or None. Raises CheckFailed where it is down; the first reason leads, the others follow."""
-    wrong = sorted((each for each in findings if each.reason), key=lambda each: not each.down)
-    if not wrong:
-        return None
-    first = wrong[0]
-    sentence = "; ".join(each.sentence for each in wrong)
-    if first.down:
-        raise CheckFailed(first.reason, sentence, latency_ms=latency)
-    return first.reason, sentence
-
-
-def _shown(finding: Finding) -> dict[str, Any]:
-    return {"condition": finding.condition, "ok": not finding.reason, "value": finding.value}
 
 
 def _findings(secured: Secured, options: Options, name: str) -> Iterator[Finding]:

@@ -109,6 +109,10 @@ async def test_starttls_and_a_talk_behind_it(check: Check, protocol: str) -> Non
     assert (report.status, report.message) == (Status.UP, None)
 
 
+def hanging_up(sock: socket.socket) -> None:
+    sock.recv(1000)
+
+
 STRANGE: list[tuple[str, Prelude, str, str]] = [
     ("smtp", saying(b"554 no service\r\n"), "protocol", "does not speak smtp: it says “554 no service”"),
     ("smtp", saying(b"220 hi\r\n", b"250-mail\r\n250 HELP\r\n"), "tls", "offers no TLS over smtp"),
@@ -130,7 +134,7 @@ STRANGE: list[tuple[str, Prelude, str, str]] = [
     ("ldap", saying(b"", b"\x30\x84\xff\xff\xff\xff"), "protocol", "does not speak ldap"),
     ("ldap", saying(b"", b"\x30\x03\x02\x01\x01"), "protocol", "does not speak ldap"),
     ("ldap", saying(b"", b"HTTP/1.1"), "protocol", "does not speak ldap"),
-    ("ldap", lambda sock: None, "reset", "closed the connection before TLS began"),
+    ("ldap", hanging_up, "reset", "closed the connection before TLS began"),
     ("pop3", saying(b""), "timeout", "waiting for pop3 to offer TLS"),
 ]
 

@@ -34,7 +34,7 @@ async def look(check: Check, *chain: Made, version: str = "", clients: Made | No
 
 
 def conditions(report: Report) -> dict[str, bool]:
-    return {each["condition"]: each["ok"] for each in report.evidence["conditions"]}
+    return {each["condition"]: each["met"] for each in report.evidence["conditions"]}
 
 
 async def test_a_good_chain_is_up_with_every_certificate_of_it(check: Check) -> None:

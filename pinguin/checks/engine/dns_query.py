@@ -7,6 +7,7 @@ import errno
 import socket
 import struct
 import time
+from collections.abc import Awaitable, Callable
 
 import dns.exception
 import dns.flags
@@ -16,6 +17,8 @@ import dns.resolver
 from pinguin.checks.engine.resolve import Address, literal
 from pinguin.checks.engine.wire import Wire
 from pinguin.errors import CheckImpossible
+
+Secure = Callable[[Wire], Awaitable[object]]
 
 AGAIN = (1.0, 2.0, 4.0)
 """Seconds after which a question that got no answer is sent again: a lost datagram is no lost server."""
@@ -29,8 +32,13 @@ class NotDns(Exception):
     """What the server sent over TCP is no answer to the question."""
 
 
-async def over_udp(address: Address, question: dns.message.QueryMessage) -> dns.message.Message:
-    """The answer to `question`; waits until it is cancelled. Raises OSError, Truncated."""
+async def over_udp(
+    address: Address, question: dns.message.QueryMessage, strange: Callable[[], None] | None = None
+) -> dns.message.Message:
+    """The answer to `question`; waits until it is cancelled. Raises OSError, Truncated.
+
+    strange: called for each datagram that is no answer to the question.
+    """
     # A connected socket takes datagrams from this server alone, and hears when its port is closed.
     wire = await Wire.open(address, socket.SOCK_DGRAM)
     try:
@@ -38,7 +46,7 @@ async def over_udp(address: Address, question: dns.message.QueryMessage) -> dns.
             await wire.send(question.to_wire())
             try:
                 async with asyncio.timeout(wait):
-                    return await _matching(wire, question)
+                    return await _matching(wire, question, strange)
             except TimeoutError:
                 continue
         raise AssertionError("the last wait has no end")
@@ -46,10 +54,17 @@ async def over_udp(address: Address, question: dns.message.QueryMessage) -> dns.
         wire.close()
 
 
-async def over_tcp(address: Address, question: dns.message.QueryMessage) -> dns.message.Message:
-    """The same over TCP. Raises OSError (ConnectionResetError where the server closes early), NotDns."""
+async def over_tcp(
+    address: Address, question: dns.message.QueryMessage, secure: Secure | None = None
+) -> dns.message.Message:
+    """The same over TCP; secure: brings TLS to the connection first.
+
+    Raises OSError (ConnectionResetError where the server closes early), NotDns.
+    """
     wire = await Wire.open(address)
     try:
+        if secure:
+            await secure(wire)
         packed = question.to_wire()
         await wire.send(struct.pack("!H", len(packed)) + packed)
         (size,) = struct.unpack("!H", await _exactly(wire, 2))
@@ -61,10 +76,15 @@ async def over_tcp(address: Address, question: dns.message.QueryMessage) -> dns.
     return answer
 
 
-async def _matching(wire: Wire, question: dns.message.QueryMessage) -> dns.message.Message:
+async def _matching(
+    wire: Wire, question: dns.message.QueryMessage, strange: Callable[[], None] | None
+) -> dns.message.Message:
     while True:
         answer = _parsed(await wire.receive(65535), question)
         if answer is None:
+            if strange:
+                strange()
+            await asyncio.sleep(0)  # a server that floods us must not keep our clock from running
             continue  # a late, a broken or a forged datagram: the true answer may still come
         if answer.flags & dns.flags.TC:
             raise Truncated
