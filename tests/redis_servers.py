@@ -20,10 +20,12 @@ import trustme
 def redis_server() -> str:
     """Debian's redis-server, which knows TLS and Sentinel. CI must have it; a laptop may not."""
     found = shutil.which("redis-server")
-    if found is None:
-        complaint = "redis-server is missing: scripts/need redis-server"
-        pytest.fail(complaint) if os.environ.get("CI") else pytest.skip(complaint)
-    return found
+    if found is not None:
+        return found
+    complaint = "redis-server is missing: scripts/need redis-server"
+    if os.environ.get("CI"):
+        pytest.fail(complaint)
+    pytest.skip(complaint)
 
 
 def free_port() -> int:
@@ -118,7 +120,7 @@ def redis(folder: Path, program: str | None = None, **given: str) -> Iterator[Se
 
 @contextmanager
 def sentinel(folder: Path, master: int, password: str, tls: dict[str, str]) -> Iterator[Server]:
-    """A sentinel of `mymaster` on port `master`; two must agree that it is gone. tls: made by `Certificates.options`."""
+    """A sentinel of `mymaster` on port `master`; two must agree that it is gone. tls: `Certificates.options`."""
     port = free_port()
     lines = ["bind 127.0.0.1", f"dir {folder}", f"requirepass {password}", f"sentinel sentinel-pass {password}"]
     lines += [

@@ -202,7 +202,3 @@ async def incidents(
     async with conn.cursor(row_factory=class_row(Incident)) as cursor:
         await cursor.execute(_SQL["incidents"], given)
         return await cursor.fetchall()
-
-
-async def ping(conn: Connection) -> None:
-    await conn.execute(_SQL["ready"])

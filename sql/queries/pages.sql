@@ -139,7 +139,3 @@ where (%(monitor)s::bigint is null or i.monitor_id = %(monitor)s)
   and (%(before_id)s::bigint is null or (i.started_at, i.id) < (%(before)s::timestamptz, %(before_id)s::bigint))
 order by i.started_at desc, i.id desc
 limit %(most)s
-
--- name: ready
--- Whether the database answers.
-select 1 as one
