@@ -34,8 +34,11 @@ def queries(file: str) -> Mapping[str, LiteralString]:
     return cast("Mapping[str, LiteralString]", named)
 
 
-def make_pool(url: str, size: int, timeout_s: float = 10) -> Pool:
-    """A closed pool of up to `size` autocommit connections; open it with `async with`. timeout_s: to wait for one.
+def make_pool(url: str, size: int, timeout_s: float = 10, check: bool = True) -> Pool:
+    """A closed pool of up to `size` autocommit connections; open it with `async with`.
+
+    timeout_s: how long to wait for one. check: ask a connection whether it lives before it is given out, which costs
+    a round trip; without it a dead one is `Unavailable` once.
 
     A statement outside `connection.transaction()` commits by itself. A task never holds two connections at once: on
     the embedded database that is a deadlock.
@@ -48,7 +51,7 @@ def make_pool(url: str, size: int, timeout_s: float = 10) -> Pool:
         timeout=timeout_s,
         reconnect_timeout=5,
         max_lifetime=1800,
-        check=AsyncConnectionPool.check_connection,
+        check=AsyncConnectionPool.check_connection if check else None,
         kwargs={"autocommit": True, "connect_timeout": 5, "application_name": "pinguin"},
         connection_class=AsyncConnection[Any],
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 PHASES = ("dns", "connect", "tls", "first_byte", "transfer")
 """The parts of a check that are timed, in the order in which they happen; columns `…_ms` of `results`."""
@@ -125,8 +127,7 @@ class Policy:
         return timedelta(seconds=2 * self.interval_s + self.timeout_s)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """What a monitor is, and what has been counted towards its next status.
 
     last_slot: the newest slot that counted. failures, successes, unknowns: checks in a row up to it.
@@ -173,6 +174,8 @@ def advance(state: State, result: Result, policy: Policy) -> tuple[State, tuple[
         return state, ()
     state, gap = _notice_gap(state, result, policy)
     state, change = _take_in(state, result, policy)
+    if gap is None and change is None:
+        return state, ()  # nearly always
     return state, tuple(transition for transition in (gap, change) if transition is not None)
 
 
@@ -184,7 +187,7 @@ def _notice_gap(state: State, result: Result, policy: Policy) -> tuple[State, Tr
     at = max(last + timedelta(seconds=policy.interval_s), state.since)
     message = f"no result from {at:%Y-%m-%d %H:%M:%S} to {result.scheduled_at:%Y-%m-%d %H:%M:%S} UTC"
     transition = Transition(at, result.scheduled_at, state.status, Status.UNKNOWN, "quiet", message)
-    return replace(state, status=Status.UNKNOWN, since=at), transition
+    return msgspec.structs.replace(state, status=Status.UNKNOWN, since=at), transition
 
 
 def _take_in(state: State, result: Result, policy: Policy) -> tuple[State, Transition | None]:
@@ -194,7 +197,7 @@ def _take_in(state: State, result: Result, policy: Policy) -> tuple[State, Trans
     settled = changed or (result.status.answers and not down)
     began = None if status is Status.UNKNOWN else counted.streak_since
     since = max(began or result.scheduled_at, state.since)
-    after = replace(
+    after = msgspec.structs.replace(
         counted,
         status=status,
         down=down,
@@ -219,7 +222,7 @@ def _count(state: State, result: Result) -> State:
     """`state` with `result` counted, its status not judged yet."""
     good, bad = result.status.answers, result.status is Status.DOWN
     turning = (good and state.successes == 0) or (bad and state.failures == 0)
-    return replace(
+    return msgspec.structs.replace(
         state,
         version=result.version,
         last_slot=result.scheduled_at,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,7 +104,7 @@ def test_a_gap_in_the_results_is_unknown_from_its_first_missing_slot() -> None:
 def test_a_result_that_comes_late_leaves_nothing_unknown() -> None:
     """A monitor marked quiet is unknown from its first missing slot: when that result comes after all, for no time."""
     state, _ = play("uu", Policy(1, 1))
-    quiet = replace(state, status=Status.UNKNOWN, since=EPOCH + timedelta(minutes=2), reason="quiet")
+    quiet = msgspec.structs.replace(state, status=Status.UNKNOWN, since=EPOCH + timedelta(minutes=2), reason="quiet")
     _, (back,) = advance(quiet, result(second=120), Policy(1, 1))
     assert (back.at, back.to_status) == (quiet.since, Status.UP)
 

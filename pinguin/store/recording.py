@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,9 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from pinguin.db import Connection, queries
-from pinguin.model import PHASES, Policy, Result, State, Status, Transition
+from pinguin.model import Policy, Result, State, Status, Transition
 
 _sql = queries("recording")
-
-_STATE_COLUMNS = (
-    *("since", "version", "last_slot", "failures", "successes", "unknowns"),
-    *("streak_since", "reason", "message", "latency_ms"),
-)
 
 ResultKey = tuple[int, datetime, str]
 """What makes a result one: monitor, slot, region."""
@@ -33,10 +28,33 @@ class Standing:
     incident_id: int | None
 
 
-async def lock_states(conn: Connection, monitor_ids: Iterable[int]) -> dict[int, Standing]:
-    """The states of these monitors, locked until the transaction ends."""
-    cursor = await conn.execute(_sql["lock_states"], {"monitor_ids": sorted(set(monitor_ids))})
-    return {row[0]: _standing(row) async for row in cursor}
+async def write_results(conn: Connection, results: Sequence[Result]) -> tuple[dict[int, Standing], set[ResultKey]]:
+    """Lock the states of these results' monitors until the transaction ends, and write the results.
+
+    Returns the states as they were, and the keys of the results that were not there before.
+    """
+    monitor_ids = sorted({result.monitor_id for result in results})
+    states = await conn.execute(_sql["lock_states"], {"monitor_ids": monitor_ids})
+    document = msgspec.json.encode([_result_row(result) for result in results]).decode()
+    written = await conn.execute(_sql["insert_results"], {"results": document})
+    standings = {row[0]: _standing(row) for row in await states.fetchall()}
+    return standings, {(row[0], row[1], row[2]) for row in await written.fetchall()}
+
+
+def _result_row(result: Result) -> dict[str, Any]:
+    return {
+        "monitor_id": result.monitor_id,
+        "scheduled_at": result.scheduled_at,
+        "region": result.region,
+        "version": result.version,
+        "status": result.status,
+        "reason": result.reason,
+        "message": result.message,
+        "latency_ms": result.latency_ms,
+        "started_at": result.started_at,
+        "evidence": result.evidence,
+        **result.phases,
+    }
 
 
 def _standing(row: Sequence[Any]) -> Standing:
@@ -47,26 +65,6 @@ def _standing(row: Sequence[Any]) -> Standing:
         incident_id is not None, reason, message, latency_ms,
     )  # fmt: skip
     return Standing(state, Policy(*policy), incident_id)
-
-
-async def insert_results(conn: Connection, results: Sequence[Result]) -> set[ResultKey]:
-    """Write results; the keys of those that were not there before."""
-    columns: dict[str, list[Any]] = {
-        "monitor_id": [r.monitor_id for r in results],
-        "scheduled_at": [r.scheduled_at for r in results],
-        "region": [r.region for r in results],
-        "version": [r.version for r in results],
-        "status": [r.status.value for r in results],
-        "reason": [r.reason for r in results],
-        "message": [r.message for r in results],
-        "latency_ms": [r.latency_ms for r in results],
-        "started_at": [r.started_at for r in results],
-        "evidence": [msgspec.json.encode(r.evidence).decode() for r in results],
-    }
-    for phase in PHASES:
-        columns[phase] = [r.phases.get(phase) for r in results]
-    cursor = await conn.execute(_sql["insert_results"], columns)
-    return {(row[0], row[1], row[2]) async for row in cursor}
 
 
 async def record_transition(conn: Connection, standing: Standing, result: Result, transition: Transition) -> int | None:
@@ -112,9 +110,8 @@ async def _open_incident(conn: Connection, result: Result, transition: Transitio
 
 async def write_states(conn: Connection, standings: Mapping[int, Standing]) -> None:
     """Write the states of these (locked) monitors."""
-    states = [s.state for s in standings.values()]
-    columns: dict[str, list[Any]] = {name: [getattr(state, name) for state in states] for name in _STATE_COLUMNS}
-    columns["monitor_id"] = list(standings)
-    columns["status"] = [state.status.value for state in states]
-    columns["incident_id"] = [s.incident_id for s in standings.values()]
-    await conn.execute(_sql["write_states"], columns)
+    rows = [
+        {"monitor_id": monitor_id, "incident_id": standing.incident_id, **msgspec.structs.asdict(standing.state)}
+        for monitor_id, standing in standings.items()
+    ]
+    await conn.execute(_sql["write_states"], {"states": msgspec.json.encode(rows).decode()})

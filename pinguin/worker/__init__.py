@@ -34,7 +34,7 @@ async def serve(settings: Settings) -> None:
     name = f"{socket.gethostname()}/{os.getpid()}"
     with stop_on_signal() as stop:
         async with (
-            make_pool(settings.database_url, settings.database_pool) as pool,
+            make_pool(settings.database_url, settings.database_pool, check=False) as pool,
             Broker.connect(settings.redis_url) as broker,
         ):
             registry = make_registry(pool)

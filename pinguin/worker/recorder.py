@@ -21,7 +21,7 @@ from pinguin.worker.spill import Spill, record_each
 
 _log = structlog.get_logger(__name__)
 
-WINDOW_S = 0.05
+WINDOW_S = 0.1
 """How long a batch waits for company. Together with the commit it stays well under 250 ms."""
 BATCH = 500
 BACKLOG = 20_000
@@ -134,9 +134,8 @@ async def record(pool: Pool, results: Sequence[Result]) -> None:
 
     Raises `Unavailable` when the database is away, `psycopg.Error` when it refuses.
     """
-    async with connection(pool, CONNECT_S) as conn, conn.transaction():
-        before = await recording.lock_states(conn, {result.monitor_id for result in results})
-        written = await recording.insert_results(conn, results)
+    async with connection(pool, CONNECT_S) as conn, conn.pipeline(), conn.transaction():
+        before, written = await recording.write_results(conn, results)
         after = dict(before)
         for result in sorted(results, key=lambda result: result.scheduled_at):
             if result.monitor_id in after and _key(result) in written:

@@ -12,19 +12,17 @@ order by s.monitor_id
 for no key update of s
 
 -- name: insert_results
--- A check that ran twice counts once; only what was written now is returned.
+-- A check that ran twice counts once; only what was written now is returned. One JSON document is cheaper than fifteen
+-- arrays, for the worker and for the database.
 insert into results (
   monitor_id, scheduled_at, region, version, status, reason, message, latency_ms, dns_ms, connect_ms, tls_ms,
   first_byte_ms, transfer_ms, started_at, recorded_at, evidence)
-select monitor_id, scheduled_at, region, version, status::monitor_status, reason, message, latency_ms, dns_ms,
-  connect_ms, tls_ms, first_byte_ms, transfer_ms, started_at, clock_timestamp(), evidence::jsonb
-from unnest(
-  %(monitor_id)b::bigint[], %(scheduled_at)b::timestamptz[], %(region)b::text[], %(version)b::integer[],
-  %(status)b::text[], %(reason)t::text[], %(message)t::text[], %(latency_ms)t::real[], %(dns)t::real[],
-  %(connect)t::real[], %(tls)t::real[], %(first_byte)t::real[], %(transfer)t::real[],
-  %(started_at)b::timestamptz[], %(evidence)b::text[])
-  as r (monitor_id, scheduled_at, region, version, status, reason, message, latency_ms, dns_ms, connect_ms, tls_ms,
-    first_byte_ms, transfer_ms, started_at, evidence)
+select monitor_id, scheduled_at, region, version, status, reason, message, latency_ms, dns, connect, tls, first_byte,
+  transfer, started_at, clock_timestamp(), evidence
+from json_to_recordset(%(results)s::json) as r (
+  monitor_id bigint, scheduled_at timestamptz, region text, version integer, status monitor_status, reason text,
+  message text, latency_ms real, dns real, connect real, tls real, first_byte real, transfer real,
+  started_at timestamptz, evidence jsonb)
 where monitor_id in (select id from monitors)
 on conflict do nothing
 returning monitor_id, scheduled_at, region
@@ -45,14 +43,11 @@ values (%(monitor_id)s, %(at)s, %(confirmed_at)s, %(from_status)s, %(to_status)s
 -- name: write_states
 -- The rows are locked, and their versions checked by the state machine.
 update monitor_states s set
-  status = n.status::monitor_status, since = n.since, version = n.version, last_slot = n.last_slot,
-  failures = n.failures, successes = n.successes, unknowns = n.unknowns, streak_since = n.streak_since,
-  reason = n.reason, message = n.message, latency_ms = n.latency_ms, incident_id = n.incident_id
-from unnest(
-  %(monitor_id)b::bigint[], %(status)b::text[], %(since)b::timestamptz[], %(version)b::integer[],
-  %(last_slot)t::timestamptz[], %(failures)b::integer[], %(successes)b::integer[], %(unknowns)b::integer[],
-  %(streak_since)t::timestamptz[], %(reason)t::text[], %(message)t::text[], %(latency_ms)t::real[],
-  %(incident_id)t::bigint[])
-  as n (monitor_id, status, since, version, last_slot, failures, successes, unknowns, streak_since, reason, message,
-    latency_ms, incident_id)
+  status = n.status, since = n.since, version = n.version, last_slot = n.last_slot, failures = n.failures,
+  successes = n.successes, unknowns = n.unknowns, streak_since = n.streak_since, reason = n.reason,
+  message = n.message, latency_ms = n.latency_ms, incident_id = n.incident_id
+from json_to_recordset(%(states)s::json) as n (
+  monitor_id bigint, status monitor_status, since timestamptz, version integer, last_slot timestamptz,
+  failures integer, successes integer, unknowns integer, streak_since timestamptz, reason text, message text,
+  latency_ms real, incident_id bigint)
 where s.monitor_id = n.monitor_id
