@@ -333,9 +333,14 @@ async def test_redirects_are_followed_on_fresh_connections_and_listed(check: Che
 
     assert report.status is Status.UP
     assert [line.split()[1] for line in seen] == [b"/first", b"/second?token=hush"]
-    assert [(item["url"], item["status"]) for item in report.evidence["hops"]] == [
-        (f"http://127.0.0.1:{port}/first", 302)
+    hops = report.evidence["hops"]
+    assert [(hop["url"], hop["status"], hop["address"]) for hop in hops] == [
+        (f"http://127.0.0.1:{port}/first", 302, f"127.0.0.1:{port}"),
+        (f"http://127.0.0.1:{port}/second?…", 200, f"127.0.0.1:{port}"),
     ]
+    assert [set(hop["phases"]) for hop in hops] == [{"connect", "first_byte", "transfer"}] * 2
+    for phase, spent in report.phases.items():
+        assert sum(hop["phases"][phase] for hop in hops) == pytest.approx(spent, abs=0.01)
     assert "hush" not in repr(report)
 
 

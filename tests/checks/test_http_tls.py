@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pinguin.checks.engine.certificate import covers
-from pinguin.checks.engine.tls import TlsContexts, TlsPolicy
+from pinguin.checks.engine.secure import Demand
+from pinguin.checks.engine.tls import TlsContexts
 from pinguin.model import Status
 from tests.checks.conftest import Check, gone
 from tests.checks.servers import answering, page, resetting, serving, silent
@@ -198,21 +199,21 @@ async def test_fifty_parallel_checks_never_mix_their_options(check: Check, autho
 
 def test_equal_policies_share_a_context_and_unequal_ones_do_not(authority: trustme.CA) -> None:
     contexts = TlsContexts()
-    assert contexts.of(TlsPolicy()) is contexts.of(TlsPolicy())
-    assert contexts.of(TlsPolicy(verify=False)) is not contexts.of(TlsPolicy())
-    assert contexts.of(TlsPolicy(authorities=pem(authority))) is not contexts.of(TlsPolicy())
+    assert contexts.of(Demand()) is contexts.of(Demand())
+    assert contexts.of(Demand(verify=False)) is not contexts.of(Demand())
+    assert contexts.of(Demand(authorities=pem(authority))) is not contexts.of(Demand())
 
 
 def test_a_context_refuses_nothing_that_browsers_accept() -> None:
     for verify in (True, False):
-        assert not TlsContexts().of(TlsPolicy(verify=verify)).verify_flags & ssl.VERIFY_X509_STRICT
+        assert not TlsContexts().of(Demand(verify=verify)).verify_flags & ssl.VERIFY_X509_STRICT
 
 
 def test_contexts_do_not_pile_up(authority: trustme.CA) -> None:
     contexts = TlsContexts()
     contexts.MOST = 3
     for number in range(9):
-        contexts.of(TlsPolicy(authorities=pem(authority) + "\n" * number))
+        contexts.of(Demand(authorities=pem(authority) + "\n" * number))
     assert len(contexts._made) == 3
 
 

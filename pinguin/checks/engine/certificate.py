@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 
@@ -29,9 +31,9 @@ class Certificate:
     def facts(self, host: str, now: datetime) -> dict[str, Any]:
         """For the evidence."""
         return {
-            "subject": self.subject,
-            "issuer": self.issuer,
-            "names": list(self.names[:20]),
+            "subject": self.subject[:100],
+            "issuer": self.issuer[:100],
+            "names": [name[:100] for name in self.names[:20]],
             "not_before": self.not_before.isoformat(),
             "not_after": self.not_after.isoformat(),
             "days_left": self.days_left(now),
@@ -39,19 +41,43 @@ class Certificate:
         }
 
 
-@lru_cache(maxsize=4096)
+LARGEST_KEPT = 16384
+"""Bytes of a certificate whose reading is kept: a server must not fill our memory with ever new large ones."""
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 def read(der: bytes) -> Certificate | None:
     """The certificate in `der`, or None where it cannot be read: OpenSSL accepts some that stricter readers refuse."""
+    return _kept(der) if len(der) <= LARGEST_KEPT else _read(der)
+
+
+@lru_cache(maxsize=4096)
+def _kept(der: bytes) -> Certificate | None:
+    return _read(der)
+
+
+def _read(der: bytes) -> Certificate | None:
     try:
-        parsed = x509.load_der_x509_certificate(der)
-        return Certificate(
-            subject=_name(parsed.subject),
-            issuer=_name(parsed.issuer),
-            names=_names(parsed),
-            not_before=parsed.not_valid_before_utc,
-            not_after=parsed.not_valid_after_utc,
-        )
-    except ValueError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is odd about it: a negative serial number, for one
+            parsed = x509.load_der_x509_certificate(der)
+            return Certificate(
+                subject=_name(parsed.subject),
+                issuer=_name(parsed.issuer),
+                names=_names(parsed),
+                not_before=parsed.not_valid_before_utc,
+                not_after=parsed.not_valid_after_utc,
+            )
+    except UNREADABLE:
         return None
 
 

@@ -1,47 +1,49 @@
-"""One HTTP/1.1 request and its response over one wire. httpx's types are the language, the transport is ours."""
+"""One HTTP/1.1 request and its response over one wire."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import suppress
 
-import httpx
-
+from pinguin.checks.engine.answer import Answer
 from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.response import ResponseReader
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import CHUNK, Wire
+from pinguin.errors import CheckFailed, CheckImpossible
 
 BREATH = 16 * CHUNK
+_WANTS_A_CERTIFICATE = {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA"}
 
 
-async def exchange(wire: Wire, request: httpx.Request, watch: Stopwatch, *, limit: int, keep: int) -> httpx.Response:
-    """Send `request`, receive the whole answer. limit and keep are `ResponseReader`'s. Raises CheckFailed.
-
-    The response's extension `body_bytes` is the size of its body, unpacked.
-    """
-    reader = ResponseReader(head_only=request.method == "HEAD", limit=limit, keep=keep)
+async def exchange(wire: Wire, request: bytes, watch: Stopwatch, *, head_only: bool, limit: int, keep: int) -> Answer:
+    """Send `request` as it is, receive the whole answer. The rest is `ResponseReader`'s. Raises CheckFailed."""
+    reader = ResponseReader(head_only=head_only, limit=limit, keep=keep)
     try:
         await _ask(wire, request, watch)
         await _read(wire, reader, watch)
-        return reader.response(request)
+        return reader.answer()
     except OSError as error:
-        raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
+        raise broken_off(error, wire, watch) from None
     finally:
         reader.close()
 
 
-def serialise(request: httpx.Request) -> bytes:
-    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%s: %s" % item for item in request.headers.raw]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + request.content
+def broken_off(error: OSError, wire: Wire, watch: Stopwatch) -> CheckFailed | CheckImpossible:
+    """What an error in the middle of an exchange means."""
+    # In TLS 1.3 the server says only now that it wanted, or does not like, the client's certificate.
+    if isinstance(error, ssl.SSLError) and error.reason in _WANTS_A_CERTIFICATE:
+        words = error.reason.lower().replace("_", " ")
+        return CheckFailed("tls", f"{wire.address} demands another client certificate, or one at all: {words}")
+    return failure_of(error, str(wire.address), in_words(watch.total_ms()))
 
 
-async def _ask(wire: Wire, request: httpx.Request, watch: Stopwatch) -> None:
+async def _ask(wire: Wire, request: bytes, watch: Stopwatch) -> None:
     watch.begin("sending the request")
     # A server may answer (413, 401) and close before it has read everything. Its answer is what counts.
     with suppress(BrokenPipeError, ConnectionResetError):
-        await wire.send(serialise(request))
+        await wire.send(request)
     watch.stage("waiting for the first byte")
 
 

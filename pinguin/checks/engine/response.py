@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import httptools
-import httpx
 
-from pinguin.checks.engine.decoding import Decoder, decoder_for
+from pinguin.checks.engine.answer import Answer, Headers, first
+from pinguin.checks.engine.body import Body
 from pinguin.checks.evidence import text
 from pinguin.errors import CheckFailed
 
@@ -17,7 +16,7 @@ SAMPLE = 2000
 
 
 class ResponseReader:
-    """Feed it what arrives until `complete`, or `end()` when the connection closes; then take `response()`.
+    """Feed it what arrives until `complete`, or `end()` when the connection closes; then take `answer()`.
 
     limit: bytes of body, packed and unpacked, beyond which the check fails.
     keep: bytes of the unpacked body to hold on to. Nothing needs a body that nobody searches.
@@ -26,17 +25,12 @@ class ResponseReader:
 
     def __init__(self, *, head_only: bool, limit: int, keep: int) -> None:
         self._head_only = head_only
-        self._limit = limit
-        self._keep = keep
         self._failure: CheckFailed | None = None
         self._fed = 0
         self._first = b""
         self._head = 0
-        self._received = 0
-        self._unpacked = 0
-        self._decoder: Decoder | None = None
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body = bytearray()
+        self._headers: Headers = []
+        self._body = Body(limit, keep)
         self._in_body = False
         self.complete = False
         self._parser = httptools.HttpResponseParser(self)
@@ -62,8 +56,7 @@ class ResponseReader:
                 self._note("protocol", self._what_is_wrong())
         if self._head > MAX_HEAD or (not self._in_body and self._fed > MAX_HEAD):
             self._note("too_large", f"the headers are larger than {MAX_HEAD // 1024} KiB")
-        if self._failure:
-            raise self._failure
+        self._raise()
 
     def end(self) -> None:
         """The other side has closed the connection."""
@@ -72,28 +65,25 @@ class ResponseReader:
         if not self._in_body:
             what = "in the middle of the headers" if self._fed else "without an answer"
             raise self._failed("reset", f"the connection was closed {what}")
-        announced = self._header(b"content-length")
+        announced, received = first(self._headers, b"content-length"), self._body.received
         if announced:
             size = announced.decode("latin-1")
-            raise self._failed("reset", f"the connection was closed after {self._received} of {size} bytes of the body")
-        if b"chunked" in self._header(b"transfer-encoding").lower():
-            raise self._failed(
-                "reset", f"the connection was closed before the last chunk, after {self._received} bytes"
-            )
+            raise self._failed("reset", f"the connection was closed after {received} of {size} bytes of the body")
+        if b"chunked" in first(self._headers, b"transfer-encoding").lower():
+            raise self._failed("reset", f"the connection was closed before the last chunk, after {received} bytes")
         self._finish()
-        if self._failure:
-            raise self._failure
+        self._raise()
 
-    def response(self, request: httpx.Request) -> httpx.Response:
-        """The answer, to be `read()` by whoever wants its content, which is unpacked already and cut to `keep`."""
-        status = self._parser.get_status_code()
-        version = self._parser.get_http_version()
-        # With the header, httpx would unpack the content itself, and without a limit.
-        headers = [item for item in self._headers if item[0].lower() != b"content-encoding"]
-        extensions = {"http_version": b"HTTP/" + version.encode(), "body_bytes": self._unpacked}
-        # As a stream that nobody has to read: most checks look at the status alone, and httpx takes its time.
-        content = httpx.ByteStream(bytes(self._body))
-        return httpx.Response(status, headers=headers, stream=content, request=request, extensions=extensions)
+    def answer(self) -> Answer:
+        body, version = self._body, self._parser.get_http_version()
+        return Answer(
+            status=self._parser.get_status_code(),
+            version=f"HTTP/{version}",
+            headers=self._headers,
+            body=bytes(body.kept),
+            size=body.unpacked,
+            http_bytes=body.received,
+        )
 
     def close(self) -> None:
         """Lets go of the parser, which points back here: so memory is free at once, without the collector."""
@@ -114,49 +104,31 @@ class ResponseReader:
         if 100 <= status < 200 and status != 101:
             return
         self._in_body = True
-        self._decoder = decoder_for(self._header(b"content-encoding").decode("latin-1"))
+        self._body.packed_as(first(self._headers, b"content-encoding"))
         if self._head_only or status == 101:
             self.complete = True
 
     def on_body(self, chunk: bytes) -> None:
-        if self.complete or self._failure:
-            return
-        self._received += len(chunk)
-        if self._received > self._limit:
-            self._too_large()
-        else:
-            self._take(self._unpack(chunk) if self._decoder else chunk)
+        if not self.complete and not self._failure:
+            self._body.take(chunk)
 
     def on_message_complete(self) -> None:
         if self._in_body and not self.complete and not self._failure:
             self._finish()
 
-    def _unpack(self, chunk: bytes) -> bytes:
-        assert self._decoder
-        try:
-            return self._decoder.feed(chunk, self._limit - self._unpacked + 1)
-        except zlib.error:
-            self._note("protocol", "the body is not packed the way its Content-Encoding says")
-            return b""
-
-    def _take(self, data: bytes) -> None:
-        self._unpacked += len(data)
-        if self._unpacked > self._limit:
-            self._too_large()
-        room = self._keep - len(self._body)
-        if room > 0:
-            self._body += data[:room]
-
     def _finish(self) -> None:
         self.complete = True
-        if self._decoder and not self._decoder.whole:
-            self._note("protocol", "the packed body ends too early")
+        self._body.end()
 
-    def _too_large(self) -> None:
-        self._note("too_large", f"the body is larger than {self._limit} bytes")
+    def _raise(self) -> None:
+        if self._failure:
+            raise self._failure
+        if self._body.failure:
+            raise self._failed(self._body.failure.reason, self._body.failure.message)
 
     def _note(self, reason: str, message: str) -> None:
-        self._failure = self._failure or self._failed(reason, message)
+        if not self._body.failure:
+            self._failure = self._failure or self._failed(reason, message)
 
     def _failed(self, reason: str, message: str) -> CheckFailed:
         """The failure, with what was seen of the answer up to here."""
@@ -165,10 +137,7 @@ class ResponseReader:
             seen["answer_sample"] = text(self._first, 200)
         return CheckFailed(reason, message, evidence=seen)
 
-    def _header(self, name: bytes) -> bytes:
-        return next((value for key, value in self._headers if key.lower() == name), b"")
-
     def _what_is_wrong(self) -> str:
         if not self._in_body:
             return "the answer is not valid HTTP"
-        return f"the chunks of the body are broken, after {self._received} bytes"
+        return f"the chunks of the body are broken, after {self._body.received} bytes"

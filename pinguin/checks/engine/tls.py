@@ -1,170 +1,111 @@
-"""TLS: one context for each policy, the handshake, and what a failed one means."""
+"""TLS for the HTTP check, at the least cost: one context for each demand, the handshake, and what it showed.
+
+`engine/secure.py` is the thorough way of the other checks.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import ssl
+import time
 from collections import OrderedDict
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from typing import Any
 
-import certifi
-
+from pinguin.checks.contract import Context
 from pinguin.checks.engine import certificate
-from pinguin.checks.engine.certificate import Certificate
+from pinguin.checks.engine.chain import MOST_SHOWN, Link, read_chain
 from pinguin.checks.engine.failures import failure_of
+from pinguin.checks.engine.secure import (
+    Demand,
+    handshake_words,
+    new_context,
+    refusal,
+    sent_chain,
+    verified_chain,
+)
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.errors import CheckFailed
 
+LARGEST_KEPT = 32768
+"""Bytes of a chain whose reading is kept for the next check: a hostile server must not fill the memory."""
 
-@dataclass(frozen=True, slots=True)
-class TlsPolicy:
-    """What a check asks of TLS. Equal policies share a context; unequal ones never do. TRAP 15
-
-    authorities: PEM text of authorities that are trusted beside the system's.
-    """
-
-    verify: bool = True
-    authorities: str = ""
+Ders = tuple[bytes, ...]
 
 
 class TlsContexts:
-    """SSL contexts by policy. One takes 16 ms to make and holds the system's authorities, so they are shared."""
+    """SSL contexts by demand. One takes 16 ms to make and holds the system's authorities, so they are shared."""
 
     MOST = 64
 
     def __init__(self) -> None:
-        self._made: OrderedDict[TlsPolicy, ssl.SSLContext] = OrderedDict()
+        self._made: OrderedDict[Demand, ssl.SSLContext] = OrderedDict()
 
-    def of(self, policy: TlsPolicy) -> ssl.SSLContext:
-        context = self._made.get(policy)
+    def of(self, demand: Demand) -> ssl.SSLContext:
+        context = self._made.get(demand)
         if context is None:
-            context = self._made[policy] = _new_context(policy)
+            context = self._made[demand] = new_context(demand)
             if len(self._made) > self.MOST:
                 self._made.popitem(last=False)
-        self._made.move_to_end(policy)
+        self._made.move_to_end(demand)
         return context
 
     def close(self) -> None:
         self._made.clear()
 
 
-def check_authorities(pem: str) -> str | None:
-    """What is wrong with the PEM text, or None."""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-    except (ssl.SSLError, TypeError):  # TypeError: a text that is not ASCII
-        return "must be certificates in PEM form (-----BEGIN CERTIFICATE----- …)"
-    return None
+async def handshake(wire: Wire, name: str, demand: Demand, context: Context, watch: Stopwatch) -> tuple[Link, ...]:
+    """Speak TLS on `wire` from now on, with the server as `name`; gives the chain, to its root if it is verified.
 
-
-async def handshake(wire: Wire, host: str, policy: TlsPolicy, contexts: TlsContexts, watch: Stopwatch) -> ssl.SSLSocket:
-    """Speak TLS on `wire` from now on. Raises CheckFailed("tls", "certificate" or "reset")."""
+    The evidence gets `tls`, `certificate` and `chain`, the latter two also where the certificate is refused.
+    Raises CheckFailed("tls", "certificate" or "reset").
+    """
+    failure: Callable[[], Exception]
     try:
         # Without the dot that may end a name: certificates are made out without it.
-        return await wire.start_tls(contexts.of(policy), host.rstrip("."))
+        sock = await wire.start_tls(context.resources.get(TlsContexts).of(demand), name.rstrip("."))
+        return _done(sock, name, demand, context, watch)
     except ssl.SSLCertVerificationError as error:
-        failure = partial(_refused_certificate, error.verify_code, error.verify_message)
+        failure = partial(_refused, error.verify_code, error.verify_message)
     except ssl.SSLError as error:
-        raise CheckFailed("tls", f"the TLS handshake with {wire.address} failed: {_words(error)}") from None
+        words = f"the TLS handshake with {wire.address} failed: {handshake_words(error, demand)}"
+        raise CheckFailed("tls", words) from None
     except OSError as error:
         raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
-    seen = await _look_at(wire, host, contexts, watch)
-    raise failure(seen, host)
+    # Out here, for an exception in flight would hold the socket until the collector comes.
+    raise failure(tuple(sent_chain(wire.sock)), name, context)
 
 
-def peer_certificate(sock: ssl.SSLSocket) -> Certificate | None:
-    der = sock.getpeercert(binary_form=True)
-    return certificate.read(der) if der else None
+def _done(sock: ssl.SSLSocket, name: str, demand: Demand, context: Context, watch: Stopwatch) -> tuple[Link, ...]:
+    watch.done("tls")
+    cipher = sock.cipher()
+    context.evidence["tls"] = {"version": sock.version(), "cipher": cipher[0] if cipher else None}
+    return _show(tuple(verified_chain(sock) if demand.verify else sent_chain(sock)), name, context)
 
 
-def _new_context(policy: TlsPolicy) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # On from Python 3.13, and refuses certificates in wide use: a false alarm for a site that every browser shows.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    context.set_alpn_protocols(["http/1.1"])
-    if not policy.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    _load_authorities(context)
-    if policy.authorities:
-        context.load_verify_locations(cadata=policy.authorities)
-    return context
+def _refused(code: int, words: str, sent: Ders, name: str, context: Context) -> CheckFailed:
+    links = _show(sent, name, context)
+    leaf = certificate.read(sent[0]) if sent else None
+    sentence = refusal(code, words, links, leaf.names if leaf else (), name, certificate.now())
+    return CheckFailed("certificate", sentence, evidence={"verify_code": code})
 
 
-def _load_authorities(context: ssl.SSLContext) -> None:
-    """The system's, or certifi's where the system has none (python.org's build on a Mac, a bare container)."""
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile or (paths.capath and os.listdir(paths.capath)):
-        context.set_default_verify_paths()
-    else:
-        context.load_verify_locations(certifi.where())
+def _show(ders: Ders, name: str, context: Context) -> tuple[Link, ...]:
+    look = _look if sum(map(len, ders)) <= LARGEST_KEPT else _look.__wrapped__
+    facts, links = look(ders, name, int(time.time() // 60))
+    context.evidence.update(facts)
+    return links
 
 
-async def _look_at(wire: Wire, host: str, contexts: TlsContexts, watch: Stopwatch) -> Certificate | None:
-    """The certificate that was refused. OpenSSL drops it with the handshake, so it takes a second connection.
-
-    It is for the evidence alone: where anything goes wrong, or time is short, there is none.
-    """
-    again: Wire | None = None
-    try:
-        async with asyncio.timeout(min(2.0, watch.seconds_left() / 2)):
-            again = await Wire.open(wire.address)
-            return peer_certificate(await again.start_tls(contexts.of(TlsPolicy(verify=False)), host))
-    except OSError:  # TimeoutError is one, ssl.SSLError is one
-        return None
-    finally:
-        if again is not None:
-            again.close()
-
-
-EXPIRED, NOT_YET, SELF_SIGNED, SELF_SIGNED_IN_CHAIN, NO_ISSUER, NO_FIRST, WRONG_NAME, WRONG_IP = (
-    10,
-    9,
-    18,
-    19,
-    20,
-    21,
-    62,
-    64,
-)
-"""OpenSSL's X509_V_ERR_… codes, which are the same in all its versions."""
-
-
-def _refused_certificate(code: int, words: str, seen: Certificate | None, host: str) -> CheckFailed:
-    now = certificate.now()
-    facts = {"certificate": seen.facts(host, now)} if seen else {}
-    evidence = {**facts, "verify_code": code}
-    return CheckFailed("certificate", _sentence(code, words, seen, host, now), evidence=evidence)
-
-
-def _sentence(code: int, words: str, seen: Certificate | None, host: str, now: datetime) -> str:
-    if code == EXPIRED:
-        since = f" on {seen.not_after:%Y-%m-%d} ({-seen.days_left(now)} days ago)" if seen else ""
-        if seen and seen.not_after > now:
-            return f"a certificate above that of {host} has expired"
-        return f"the certificate of {host} expired{since}"
-    if code == NOT_YET:
-        return f"the certificate of {host} is not valid yet" + (
-            f", only from {seen.not_before:%Y-%m-%d}" if seen else ""
-        )
-    if code == SELF_SIGNED:
-        return f"the certificate of {host} is self-signed"
-    if code in (SELF_SIGNED_IN_CHAIN, NO_ISSUER, NO_FIRST):
-        return f"the certificate of {host} comes from an unknown authority" + (f": {seen.issuer}" if seen else "")
-    if code in (WRONG_NAME, WRONG_IP):
-        names = f", only for {', '.join(seen.names[:5])}" if seen and seen.names else ""
-        return f"the certificate is not for {host}{names}"
-    return f"the certificate of {host} is refused: {words}"
-
-
-def _words(error: ssl.SSLError) -> str:
-    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return "the other side closed the connection"
-    if error.reason == "WRONG_VERSION_NUMBER":
-        return "the other side does not speak TLS"
-    return (error.reason or "no reason given").lower().replace("_", " ")
+@lru_cache(maxsize=1024)
+def _look(ders: Ders, name: str, minute: int) -> tuple[dict[str, Any], tuple[Link, ...]]:
+    """What a chain says, for the evidence, at the end of a minute since 1970: most checks see what the last one saw."""
+    now = datetime.fromtimestamp((minute + 1) * 60, UTC)
+    links = tuple(read_chain(ders))
+    facts: dict[str, Any] = {"chain": [link.facts(now) for link in links[:MOST_SHOWN]]}
+    leaf = certificate.read(ders[0]) if ders else None
+    if leaf:
+        facts["certificate"] = leaf.facts(name, now)
+    return facts, links

@@ -1,0 +1,59 @@
+"""A response as the HTTP check looks at it: light, for most checks look at the status alone."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+Headers = list[tuple[bytes, bytes]]
+
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_NO_CHARSETS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"}
+"""Python decodes these too, at a price that an answer of others must not set."""
+
+
+class Answer:
+    """version: `HTTP/1.1`. headers: as they came. body: unpacked, cut to what was to be kept. size: of it all.
+
+    http_bytes: the body's size as it was transferred.
+    """
+
+    __slots__ = ("body", "headers", "http_bytes", "size", "status", "version")
+
+    def __init__(self, status: int, version: str, headers: Headers, body: bytes, size: int, http_bytes: int) -> None:
+        self.status = status
+        self.version = version
+        self.headers = headers
+        self.body = body
+        self.size = size
+        self.http_bytes = http_bytes
+
+    def header(self, name: str) -> str | None:
+        """The values of `name` (lower case), joined with commas, or None where there is none."""
+        wanted = name.encode("latin-1", "replace")
+        found = [value for key, value in self.headers if key.lower() == wanted]
+        return b", ".join(found).decode("utf-8", "replace") if found else None
+
+    @property
+    def text(self) -> str:
+        """The body as text, by the charset that it announces or else UTF-8."""
+        announced = _CHARSET.search(self.header("content-type") or "")
+        return self.body.decode(_known(announced[1]) if announced else "utf-8", "replace")
+
+
+@lru_cache(maxsize=256)
+def _known(charset: str) -> str:
+    """`charset` if Python can read texts in it, or else UTF-8."""
+    try:
+        name = codecs.lookup(charset).name
+        b"x".decode(name, "replace")
+    except (LookupError, ValueError):
+        return "utf-8"
+    return "utf-8" if name in _NO_CHARSETS else name
+
+
+def first(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes:
+    """The first value of `name` (lower case), or b""."""
+    return next((value for key, value in headers if key.lower() == name), b"")

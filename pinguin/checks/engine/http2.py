@@ -1,0 +1,144 @@
+"""One HTTP/2 request and its response over one wire, with h2 as the grammar and our own limits."""
+
+from __future__ import annotations
+
+import asyncio
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import h2.settings
+
+from pinguin.checks.engine.answer import Answer, Headers, first
+from pinguin.checks.engine.body import Body
+from pinguin.checks.engine.exchange import BREATH, broken_off
+from pinguin.checks.engine.response import MAX_HEAD
+from pinguin.checks.engine.stopwatch import Stopwatch
+from pinguin.checks.engine.wire import Wire
+from pinguin.errors import CheckFailed
+
+_WINDOW = 1 << 20
+_STREAM = 1
+_CODES = h2.settings.SettingCodes
+
+
+async def exchange(wire: Wire, headers: Headers, content: bytes, watch: Stopwatch, *, limit: int, keep: int) -> Answer:
+    """Send `headers` (pseudo-headers first) and `content`, receive the whole answer. Raises CheckFailed."""
+    talk = _Talk(wire, watch, Body(limit, keep))
+    try:
+        await talk.ask(headers, content)
+        await talk.until_ended()
+        return talk.answer()
+    except (h2.exceptions.H2Error, ValueError) as error:
+        # ValueError: hyperframe and hpack raise it of frames that h2 does not catch.
+        raise talk.failed("protocol", f"the answer is not valid HTTP/2: {_words(error)}") from None
+    except OSError as error:
+        raise broken_off(error, wire, watch) from None
+
+
+class _Talk:
+    def __init__(self, wire: Wire, watch: Stopwatch, body: Body) -> None:
+        self._wire = wire
+        self._watch = watch
+        self._body = body
+        self._headers: Headers = []
+        self._status = 0
+        self._ended = False
+        self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding=None))
+        self._h2.local_settings = h2.settings.Settings(
+            client=True,
+            initial_values={
+                _CODES.ENABLE_PUSH: 0,
+                _CODES.INITIAL_WINDOW_SIZE: _WINDOW,
+                _CODES.MAX_HEADER_LIST_SIZE: MAX_HEAD,
+            },
+        )
+
+    async def ask(self, headers: Headers, content: bytes) -> None:
+        self._watch.begin("sending the request")
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(_WINDOW)
+        self._h2.send_headers(_STREAM, headers, end_stream=not content)
+        await self._flush()
+        rest = memoryview(content)
+        while rest and not self._ended:
+            room = min(self._h2.local_flow_control_window(_STREAM), self._h2.max_outbound_frame_size, len(rest))
+            if room:
+                self._h2.send_data(_STREAM, bytes(rest[:room]), end_stream=room == len(rest))
+                rest = rest[room:]
+                await self._flush()
+            else:
+                await self._hear()
+        self._watch.stage("waiting for the first byte")
+
+    async def until_ended(self) -> None:
+        since_breath = 0
+        while not self._ended:
+            since_breath += await self._hear()
+            if since_breath > BREATH:  # the loop, and the timeout with it, must have its turn. TRAP 14
+                since_breath = 0
+                await asyncio.sleep(0)
+        self._body.end()
+        self._raise()
+        self._watch.done("transfer")
+
+    def answer(self) -> Answer:
+        body = self._body
+        return Answer(self._status, "HTTP/2", self._headers, bytes(body.kept), body.unpacked, body.received)
+
+    def failed(self, reason: str, message: str) -> CheckFailed:
+        return CheckFailed(reason, message, evidence={"status_code": self._status} if self._status else {})
+
+    async def _hear(self) -> int:
+        """Take in what arrives next; gives its size."""
+        data = await self._wire.receive()
+        if not data:
+            what = f"after {self._body.received} bytes of the body" if self._status else "without an answer"
+            raise self.failed("reset", f"the connection was closed {what}")
+        for event in self._h2.receive_data(data):
+            self._take(event)
+        self._raise()
+        if not self._ended:
+            await self._flush()
+        return len(data)
+
+    def _take(self, event: h2.events.Event) -> None:
+        match event:
+            case h2.events.ResponseReceived():
+                self._begin(list(event.headers or ()))
+            case h2.events.DataReceived():
+                self._body.take(event.data or b"")
+                self._h2.acknowledge_received_data(event.flow_controlled_length or 0, _STREAM)
+            case h2.events.StreamEnded():
+                self._ended = True
+            case h2.events.StreamReset():
+                raise self.failed("reset", f"the server gave the request up ({_code(event.error_code)})")
+            case h2.events.ConnectionTerminated() if not self._ended:
+                raise self.failed("reset", f"the server ended the connection ({_code(event.error_code)})")
+
+    def _begin(self, headers: Headers) -> None:
+        self._watch.done("first_byte")
+        self._watch.stage("reading the answer")
+        self._status = int(first(headers, b":status"))
+        self._headers = [item for item in headers if not item[0].startswith(b":")]
+        self._body.packed_as(first(headers, b"content-encoding"))
+
+    def _raise(self) -> None:
+        if self._body.failure:
+            raise self.failed(self._body.failure.reason, self._body.failure.message)
+
+    async def _flush(self) -> None:
+        await self._wire.send(self._h2.data_to_send())
+
+
+def _code(code: int | None) -> str:
+    try:
+        return h2.errors.ErrorCodes(code or 0).name
+    except ValueError:
+        return f"error {code}"
+
+
+def _words(error: Exception) -> str:
+    return str(error)[:100] or type(error).__name__

@@ -1,0 +1,110 @@
+"""Asks for a web page or an API's answer, over HTTP/1.1 or HTTP/2, each time on a fresh connection.
+
+The latency is the time from the start of the look-up to the end of the last answer's body, redirects and their
+connections included. A token that has to be fetched before is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pinguin.checks.conditions import Finding, judge, report
+from pinguin.checks.contract import Context, Outcome
+from pinguin.checks.engine.answer import Answer
+from pinguin.checks.evidence import text
+from pinguin.checks.http.journey import Journey
+from pinguin.checks.http.options import Options
+from pinguin.checks.http.subjects import Seen, in_words
+from pinguin.checks.verdict import soon_over, too_slow
+from pinguin.errors import CheckFailed
+
+__all__ = ["TITLE", "Options", "check"]
+
+TITLE = "Web page or API (HTTP)"
+
+LARGE = 200_000
+"""Bytes of a body that conditions take their time with."""
+
+MARGIN_S = 0.05
+_SHOWN_HEADERS = 20
+_KEPT_BACK = {b"set-cookie", b"location", b"authorization", b"proxy-authorization", b"cookie"}
+
+
+async def check(options: Options, context: Context) -> Outcome:
+    journey = Journey(options, context)
+    try:
+        if options.upside_down:
+            return await _upside_down(options, context, journey)
+        return await _check(options, context, journey)
+    except CheckFailed as failure:
+        journey.scrubber.failure(failure)
+        raise
+    finally:
+        if journey.scrubber:  # when the runner cuts the check off, too
+            context.evidence.update(journey.scrubber.all(context.evidence))
+
+
+async def _check(options: Options, context: Context, journey: Journey) -> Outcome:
+    answer = await journey.to_the_end()
+    latency = journey.watch.total_ms()
+    try:
+        degraded = report(await _findings(options, context, journey, answer, latency), context.evidence, latency)
+    except CheckFailed as failure:
+        failure.evidence |= _what_came(answer)
+        raise
+    degraded = degraded or soon_over(
+        [link for chain in journey.chains.values() for link in chain], options.certificate_days
+    )
+    reason, message = degraded or too_slow(latency, options.slow_ms) or ("", "")
+    return Outcome(latency, degraded=(reason, journey.scrubber.text(message)) if reason else None)
+
+
+async def _findings(
+    options: Options, context: Context, journey: Journey, answer: Answer, latency: float
+) -> list[Finding]:
+    seen = Seen(answer, latency, context.phases, context.evidence, journey.chains, journey.target, journey.redirects)
+    if len(answer.body) <= LARGE or options.keep < LARGE:
+        return judge(options.all_conditions, seen)
+    context.stage = "looking at the body"
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(context.resources.get(Readers).threads, judge, options.all_conditions, seen)
+
+
+class Readers:
+    """Two threads for large bodies: a costly condition holds up other large bodies, and nobody else. TRAP 19"""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="reader")
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _what_came(answer: Answer) -> dict[str, Any]:
+    """Of an answer that is not as it should be: its headers, and the beginning of its body."""
+    headers = {text(name, 50).lower(): text(value, 200) for name, value in answer.headers[:_SHOWN_HEADERS]}
+    hidden = {name: "…" for name in headers if name.encode("utf-8", "replace") in _KEPT_BACK}
+    sample = {"body_sample": text(answer.text[:500], 500)} if answer.body else {}
+    return {"headers": headers | hidden, **sample}
+
+
+async def _upside_down(options: Options, context: Context, journey: Journey) -> Outcome:
+    """Down when the target answers as configured, up when it does not, for whatever reason of its own."""
+    margin = min(MARGIN_S, context.timeout / 10)  # before the runner's own end, which would be down
+    try:
+        async with asyncio.timeout(context.timeout - margin) as bound:
+            await _check(options, context, journey)
+    except CheckFailed as failure:
+        context.evidence |= failure.evidence
+        context.evidence["upside_down"] = f"{failure.reason}: {failure.message}"
+    except TimeoutError:
+        if not bound.expired():
+            raise
+        context.evidence["upside_down"] = f"timeout: no answer within {context.timeout:g} s ({context.stage})"
+    else:
+        status = in_words(context.evidence["status_code"])
+        message = f"answers as configured ({status}), and should not: the monitor is upside down"
+        raise CheckFailed("answer", message, latency_ms=journey.watch.total_ms())
+    return Outcome(journey.watch.total_ms())

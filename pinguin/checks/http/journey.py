@@ -1,0 +1,146 @@
+"""One check's way to its answer: redirects, a digest's challenge, a token that has to be fetched anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from pinguin.checks.contract import Context
+from pinguin.checks.engine.answer import Answer
+from pinguin.checks.engine.chain import Link
+from pinguin.checks.engine.stopwatch import Stopwatch
+from pinguin.checks.http import requests
+from pinguin.checks.http.digest import Digest
+from pinguin.checks.http.options import Options, accepts
+from pinguin.checks.http.route import visit
+from pinguin.checks.http.scrub import Scrubber
+from pinguin.checks.http.tokens import Tokens
+from pinguin.errors import CheckFailed
+
+
+class Journey:
+    """Each hop is a connection of its own; their phases add up.
+
+    chains: the certificates that were met, by host. redirects: how many were followed. target: where the last of
+    them led, or would lead; None where there was none. scrubber: hides what the options and the way hold of secrets.
+    """
+
+    def __init__(self, options: Options, context: Context) -> None:
+        self._options = options
+        self._context = context
+        self._jar: requests.Jar | None = None
+        self._hops: list[dict[str, Any]] = []
+        self._earlier: Mapping[str, float] = {}
+        self._token = ""
+        self._retried = False
+        self._challenged: set[str] = set()
+        self.scrubber: Scrubber = options.scrubber
+        self.chains: dict[str, tuple[Link, ...]] = {}
+        self.redirects = 0
+        self.target: str | None = None
+        self.watch = Stopwatch(context)
+
+    async def to_the_end(self) -> Answer:
+        """The last answer, after as many redirects as are allowed. Raises CheckFailed."""
+        request = await self._first()
+        while True:
+            answer = await self._hop(request)
+            again = await self._once_more(request, answer)
+            if again is None:
+                again = self._onward(request, answer)
+            if again is None:
+                if self._hops:
+                    self._note_hop(request, answer)
+                return answer
+            request = again
+
+    async def _first(self) -> httpx.Request:
+        options, request = self._options, self._options.request
+        if options.cache_busting:
+            request = requests.past_caches(request)
+        if options.token_source:
+            request = await self._authorised(request)
+            # The token's way is not the target's: its time is another server's.
+            self.watch = Stopwatch(self._context)
+        return request
+
+    async def _authorised(self, request: httpx.Request) -> httpx.Request:
+        options, context = self._options, self._context
+        assert options.token_source
+        tokens = context.resources.get(Tokens)
+        self._token = await tokens.get(options.token_source, options.route, context, instead_of=self._token)
+        self.scrubber = self.scrubber.and_also(self._token)
+        return requests.with_header(request, "authorization", f"Bearer {self._token}")
+
+    async def _hop(self, request: httpx.Request) -> Answer:
+        options, evidence = self._options, self._context.evidence
+        found = await visit(
+            request, options.route, self._context, self.watch, limit=options.max_body_bytes, keep=options.keep
+        )
+        answer = found.answer
+        if found.chain:
+            self.chains[request.url.host] = found.chain
+        evidence["status_code"] = answer.status
+        evidence["http_version"] = answer.version
+        evidence["body_bytes"] = answer.size
+        kind = answer.header("content-type")
+        if kind:
+            evidence["content_type"] = kind[:100]
+        return answer
+
+    async def _once_more(self, request: httpx.Request, answer: Answer) -> httpx.Request | None:
+        """The same request with what a 401 asks for, once; None where it does not, or not of us."""
+        options = self._options
+        if answer.status != 401 or requests.origin(request.url) != requests.origin(options.request.url):
+            return None
+        if options.auth == "digest" and str(request.url) not in self._challenged:
+            self._challenged.add(str(request.url))
+            authorization = Digest(options.username, options.password).respond(request, answer)
+            if authorization:
+                self._note_hop(request, answer)
+                return requests.with_header(request, "authorization", authorization)
+        if options.token_source and not self._retried:
+            self._retried = True
+            self._note_hop(request, answer)
+            return await self._authorised(request)
+        return None
+
+    def _onward(self, request: httpx.Request, answer: Answer) -> httpx.Request | None:
+        """Where `answer` leads to, or None where it is the answer."""
+        options = self._options
+        if answer.status not in requests.REDIRECTS:
+            return None
+        wanted = bool(options.max_redirects) and not accepts(options.accepted_statuses, answer.status)
+        try:
+            url = requests.redirected(request, answer)
+        except CheckFailed:
+            if wanted:
+                raise
+            return None
+        if url is None:
+            return None
+        self.target = str(url)
+        if not wanted:
+            return None
+        self._note_hop(request, answer)
+        if self.redirects == options.max_redirects:
+            raise self._endless(url)
+        self.redirects += 1
+        jar = self._jar = self._jar or requests.Jar(options.cookies, options.request.url)
+        jar.keep(request, answer)
+        return requests.next_request(request, answer, url, jar)
+
+    def _note_hop(self, request: httpx.Request, answer: Answer) -> None:
+        phases, evidence = dict(self._context.phases), self._context.evidence
+        spent = {name: round(ms - self._earlier.get(name, 0.0), 3) for name, ms in phases.items()}
+        self._earlier = phases
+        hop = {"url": requests.shown(request.url), "status": answer.status}
+        where = evidence.get("address") or evidence.get("proxy")
+        self._hops.append({**hop, "address": where, "phases": {name: ms for name, ms in spent.items() if ms}})
+        evidence["hops"] = self._hops
+
+    def _endless(self, onward: httpx.URL) -> CheckFailed:
+        message = f"more than {self._options.max_redirects} redirects; the next one leads to {requests.shown(onward)}"
+        return CheckFailed("redirect", message, latency_ms=self.watch.total_ms())
