@@ -134,7 +134,7 @@ async def record(pool: Pool, results: Sequence[Result]) -> None:
 
     Raises `Unavailable` when the database is away, `psycopg.Error` when it refuses.
     """
-    async with connection(pool, CONNECT_S) as conn, conn.pipeline(), conn.transaction():
+    async with connection(pool, CONNECT_S) as conn, conn.transaction():
         before, written = await recording.write_results(conn, results)
         after = dict(before)
         for result in sorted(results, key=lambda result: result.scheduled_at):
