@@ -12,7 +12,7 @@ import structlog
 from pinguin.broker import Broker
 from pinguin.db import Connection, Pool, connection
 from pinguin.errors import Unavailable
-from pinguin.lifecycle import Backoff, together
+from pinguin.lifecycle import Backoff, cancel, together
 from pinguin.metrics import WorkerMetrics
 from pinguin.model import Job, Result, Status, advance
 from pinguin.store import recording
@@ -27,8 +27,10 @@ BATCH = 500
 BACKLOG = 20_000
 """Results that may wait in memory; a worker with more of them takes no new jobs."""
 CONNECT_S = 2.0
+PATIENCE_S = 0.7
+"""How long a batch waits for its commit before it goes to the spill too: its monitors are not checked meanwhile."""
 COMMIT_S = 5.0
-"""A database that takes longer for a batch is away: its results are safe in the spill, and checks go on."""
+"""A database that takes longer for a batch is away."""
 
 Finished = tuple[Job, Result]
 
@@ -42,6 +44,7 @@ class Recorder:
         self._unwritten = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._late: set[asyncio.Task[None]] = set()
         self._metrics = metrics or WorkerMetrics()
         self._metrics.waiting.set_function(lambda: self._unwritten)
 
@@ -66,7 +69,10 @@ class Recorder:
 
     async def run(self) -> None:
         """Write batches, and drain the spill, until cancelled."""
-        await together(self._spill.drain_forever(self._record_each), self._write_forever())
+        try:
+            await together(self._spill.drain_forever(self._record_each), self._write_forever())
+        finally:
+            await cancel(*self._late)
 
     async def _write_forever(self) -> None:
         while True:
@@ -96,18 +102,30 @@ class Recorder:
 
     async def _written(self, results: Sequence[Result]) -> bool:
         """Write to Postgres; False where they must go to the spill: it is away, or older ones wait there."""
+        patience_s: float | None = PATIENCE_S
         try:
-            behind = not await self._spill.is_empty()
+            if not await self._spill.is_empty():
+                return False
         except Unavailable:
-            behind = False  # without Redis nothing can be put behind anything
-        if behind:
+            patience_s = None  # without Redis nothing can be put behind anything
+        writing = asyncio.create_task(self._record_each(results))
+        self._late.add(writing)
+        writing.add_done_callback(self._no_longer_late)
+        done, _ = await asyncio.wait([writing], timeout=patience_s)
+        if not done:
+            # It may commit yet: what is written twice counts once.
+            _log.warning("results_spilled", results=len(results), error=f"no commit within {PATIENCE_S:g} s")
             return False
-        try:
-            await self._record_each(results)
-        except Unavailable as error:
+        if isinstance(error := writing.exception(), Unavailable):
             _log.warning("results_spilled", results=len(results), error=str(error))
             return False
+        writing.result()
         return True
+
+    def _no_longer_late(self, writing: asyncio.Task[None]) -> None:
+        self._late.discard(writing)
+        if not writing.cancelled():
+            writing.exception()  # whoever still waits for it has it too
 
     async def _record_each(self, results: Sequence[Result]) -> None:
         self._metrics.refused(await record_each(self._write, results))

@@ -16,7 +16,7 @@ from pinguin.db import Pool, make_pool, migrate
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import cancel
-from pinguin.model import Status
+from pinguin.model import Result, Status
 from pinguin.worker import recorder as module
 from pinguin.worker.recorder import Recorder, record
 from pinguin.worker.spill import Spill
@@ -97,6 +97,27 @@ async def test_the_spill_is_drained_once_by_many_workers(pool: Pool, broker: Bro
         door.shut = False
         await drained(broker)
     assert await fetch(pool, "select count(*) from results") == [(1000,)]
+
+
+async def test_a_commit_that_takes_long_does_not_keep_its_monitors_from_being_checked(
+    pool: Pool, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = await add_monitor(pool, failure_threshold=1)
+    real = module.record
+
+    async def slow(pool: Pool, results: list[Result]) -> None:
+        await asyncio.sleep(3)
+        await real(pool, results)
+
+    monkeypatch.setattr(module, "record", slow)
+    async with recording(pool, broker) as recorder:
+        recorder.add(job(result(shop, 0, DOWN)), result(shop, 0, DOWN))
+        await asyncio.wait_for(recorder.flushed(), 2)
+        assert await broker.spilled() == 1
+        await drained(broker)
+        await asyncio.sleep(1)
+    assert await fetch(pool, "select count(*) from results") == [(1,)]
+    assert await fetch(pool, "select status, failures from monitor_states") == [("down", 1)]
 
 
 async def test_past_the_bound_the_oldest_results_of_healthy_monitors_go_first(broker: Broker) -> None:
