@@ -35,6 +35,13 @@ async def active(conn: Connection, monitor_ids: Sequence[int]) -> list[Definitio
         return await (await cursor.execute(_sql["active"], {"monitor_ids": list(monitor_ids)})).fetchall()
 
 
+async def runnable_in(conn: Connection, region: str, monitor_ids: Sequence[int] | None = None) -> list[Runnable]:
+    """What workers of `region` may be asked to run; of these monitors, where some are given."""
+    given = {"region": region, "monitor_ids": None if monitor_ids is None else list(monitor_ids)}
+    async with conn.cursor(row_factory=args_row(Runnable)) as cursor:
+        return await (await cursor.execute(_sql["runnable_in"], given)).fetchall()
+
+
 async def runnable(conn: Connection, monitor_ids: Sequence[int]) -> list[Runnable]:
     async with conn.cursor(row_factory=args_row(Runnable)) as cursor:
         return await (await cursor.execute(_sql["runnable"], {"monitor_ids": list(monitor_ids)})).fetchall()

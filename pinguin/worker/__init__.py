@@ -40,9 +40,10 @@ async def serve(settings: Settings) -> None:
             registry = make_registry(pool)
             metrics = WorkerMetrics(registry)
             recorder = Recorder(pool, broker, Spill(broker, name, settings.spill_limit), metrics)
+            definitions = Definitions(pool)
             worker = Worker(
                 broker,
-                Definitions(pool),
+                definitions,
                 recorder,
                 Canaries.parse(settings.worker_canaries),
                 settings.region,
@@ -54,7 +55,12 @@ async def serve(settings: Settings) -> None:
             health = HealthApp(ready.look, registry)
             async with served(settings, health), alive(settings.watchdog_s, stop, ready.status):
                 _log.info("worker_started", region=settings.region, concurrency=settings.worker_concurrency)
-                await together(worker.run(stop), recorder.run(), _say_present(broker, settings.region, name))
+                await together(
+                    worker.run(stop),
+                    recorder.run(),
+                    definitions.follow(broker, settings.region),
+                    _say_present(broker, settings.region, name),
+                )
             _log.info("worker_stopped")
 
 

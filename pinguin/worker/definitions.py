@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pinguin.broker import Broker
 from pinguin.checks import check_type
 from pinguin.checks.contract import CheckOptions, CheckType
 from pinguin.db import Pool, connection
-from pinguin.errors import InvalidInput
+from pinguin.errors import InvalidInput, Unavailable
+from pinguin.lifecycle import Backoff
 from pinguin.model import Job
 from pinguin.store import dispatch
 from pinguin.store.dispatch import Runnable
@@ -29,7 +31,7 @@ class Task:
 
 
 class Definitions:
-    """The newest version of every monitor that this worker has met."""
+    """The newest version of every monitor of this worker's region, and of every one that it has met."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -49,8 +51,35 @@ class Definitions:
             rows = await dispatch.runnable(conn, missing)
         for monitor_id in missing:
             self._tasks.pop(monitor_id, None)
+        self._take(rows)
+
+    async def follow(self, broker: Broker, region: str) -> None:
+        """Know every monitor of the region beforehand: then a database that goes away costs none of them a check.
+
+        Ends by being cancelled.
+        """
+        backoff = Backoff()
+        while True:
+            try:
+                async with broker.subscribe() as events:
+                    await self._learn(region, None)
+                    backoff.reset()
+                    while True:
+                        event = await events.next(10)
+                        if event is not None and event.kind == "changed":
+                            await self._learn(region, event.monitors)
+            except Unavailable:  # the worker's own loop says so
+                await backoff.wait()
+
+    async def _learn(self, region: str, monitor_ids: Sequence[int] | None) -> None:
+        async with connection(self._pool) as conn:
+            self._take(await dispatch.runnable_in(conn, region, monitor_ids))
+
+    def _take(self, rows: Iterable[Runnable]) -> None:
         for row in rows:
-            self._tasks[row.monitor_id] = _task(row)
+            known = self._tasks.get(row.monitor_id)
+            if known is None or known.version < row.version:
+                self._tasks[row.monitor_id] = _task(row)
 
 
 def _task(row: Runnable) -> Task:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -22,6 +23,8 @@ from pinguin.worker.recorder import Recorder
 _log = structlog.get_logger(__name__)
 
 TAKE_WAIT_S = 1.0
+LEARN_S = 3.0
+"""For the definitions of unknown monitors; well within the lease of their jobs."""
 NETWORK = {"timeout", "dns", "refused", "unreachable", "reset"}
 """Reasons that the loss of our own network would give."""
 
@@ -107,19 +110,33 @@ class Worker:
         self._asked_at = monotonic()
         if not jobs:
             return
-        try:
-            await self._definitions.fetch(jobs)
-        except Unavailable as error:
-            # Known monitors are checked all the same; the others come back when their leases expire.
-            _log.warning("definitions_wait", error=str(error))
+        unknown = [job for job in jobs if self._definitions.known(job) is None]
         for job in jobs:
             if (task := self._definitions.known(job)) is not None:
-                self._start(job, task)
+                self._start(job, self._check(job, task))
+        if unknown:
+            # Apart: a database that does not answer shall not hold up the monitors that are known.
+            learning = asyncio.create_task(self._learn(unknown))
+            for job in unknown:
+                self._start(job, self._check_after(learning, job))
 
-    def _start(self, job: Job, task: Task) -> None:
-        running = asyncio.create_task(self._check(job, task))
+    def _start(self, job: Job, check: Coroutine[None, None, None]) -> None:
+        running = asyncio.create_task(check)
         self._running[running] = job
         running.add_done_callback(self._ended)
+
+    async def _learn(self, jobs: Sequence[Job]) -> None:
+        try:
+            async with asyncio.timeout(LEARN_S):
+                await self._definitions.fetch(jobs)
+        except (Unavailable, TimeoutError) as error:
+            _log.warning("definitions_wait", error=str(error) or f"no answer within {LEARN_S:g} s")
+
+    async def _check_after(self, learning: asyncio.Task[None], job: Job) -> None:
+        """Check a monitor that is not known yet; if it stays so, its job comes back when the lease expires."""
+        await asyncio.shield(learning)
+        if (task := self._definitions.known(job)) is not None:
+            await self._check(job, task)
 
     def _ended(self, running: asyncio.Task[None]) -> None:
         self._running.pop(running, None)

@@ -17,3 +17,10 @@ where id = any(%(monitor_ids)s) and enabled and archived_at is null
 select id, version, type, options, timeout_s
 from monitors
 where id = any(%(monitor_ids)s) and archived_at is null
+
+-- name: runnable_in
+-- The same of everything that a region's workers may be asked to run, or of some of it.
+select id, version, type, options, timeout_s
+from monitors
+where enabled and archived_at is null and %(region)s = any(regions)
+  and (%(monitor_ids)s::bigint[] is null or id = any(%(monitor_ids)s))
