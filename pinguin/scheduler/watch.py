@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -19,51 +20,67 @@ WATCH_S = 5.0
 WORKER_SEEN_S = 20.0
 QUEUE_LATE_S = 15.0
 PATIENCE = timedelta(seconds=20)
-"""How long after a new leader, or an outage, workers may take to bring their results, before quiet means unknown."""
+"""How long after a new leader, or an outage, workers may take to come and to bring their results."""
 UNWATCHED = timedelta(seconds=30)
 
 
-async def watch(broker: Broker, pool: Pool) -> None:
+@dataclass(slots=True)
+class Memory:
+    """What outlasts an outage. spilled: how many results were ever spilled when the pipeline was last looked after."""
+
+    spilled: int | None = None
+
+
+async def watch(broker: Broker, pool: Pool, memory: Memory) -> None:
     """Look after the pipeline for as long as both services answer. Raises `Unavailable` when one does not."""
     began = asyncio.get_running_loop().time()
-    lost_before = (await broker.counters()).get("lost", 0)
+    counters = await broker.counters()
+    lost_before, spilled = counters.get("lost", 0), counters.get("spilled", 0)
+    # Results that were in again before anybody looked are an outage all the same.
+    waited = 0 if memory.spilled is None else spilled - memory.spilled
     while True:
         async with connection(pool) as conn:
             regions = await upkeep.regions(conn)
-            gap = await upkeep.watch(conn, UNWATCHED)
+            as_of, gap = await upkeep.watch(conn, UNWATCHED)
         if gap:
             _log.error("pipeline_unwatched", seconds=round(gap.total_seconds()))
             began = asyncio.get_running_loop().time()
-        problems = await _look(broker, regions, lost_before)
         settled = asyncio.get_running_loop().time() - began >= PATIENCE.total_seconds()
+        problems = await _look(broker, regions, lost_before, waited, settled)
+        waited = 0
+        memory.spilled = (await broker.counters()).get("spilled", 0)
         # Results that still wait for the database are evidence: nobody is quiet before they are in.
         mark = settled and not any(problem.code == "spilled" for problem in problems)
-        await _raise(broker, pool, problems, mark)
+        await _raise(broker, pool, problems, as_of if mark else None)
         await asyncio.sleep(WATCH_S)
 
 
-async def _look(broker: Broker, regions: Sequence[str], lost_before: int) -> list[Problem]:
+async def _look(broker: Broker, regions: Sequence[str], lost_before: int, waited: int, settled: bool) -> list[Problem]:
     workers = await broker.workers(WORKER_SEEN_S)
     problems = []
     for region in regions:
         late = await broker.oldest_job(region)
         if region not in workers:
-            fix = f"start `pinguin worker` with PINGUIN_REGION={region}"
-            problems.append(Problem("no_worker", region, f"no worker in region {region}: {fix}"))
+            if settled:  # they may not have found Redis again, or it was flushed
+                fix = f"start `pinguin worker` with PINGUIN_REGION={region}"
+                problems.append(Problem("no_worker", region, f"no worker in region {region}: {fix}"))
         elif late is not None and late > QUEUE_LATE_S:
             fix = "start more workers, or raise PINGUIN_WORKER_CONCURRENCY"
             problems.append(Problem("queue_late", region, f"jobs wait {late:.0f} s in region {region}: {fix}"))
     if waiting := await broker.spilled():
         problems.append(Problem("spilled", "", f"{waiting} results wait in Redis for the database"))
+    elif waited > 0:
+        problems.append(Problem("spilled", "", f"{waited} results waited in Redis for the database"))
     if lost := (await broker.counters()).get("lost", 0) - lost_before:
         problems.append(Problem("lost", "", f"{lost} results did not fit into Redis while the database was away"))
     return problems
 
 
-async def _raise(broker: Broker, pool: Pool, problems: list[Problem], mark: bool) -> None:
+async def _raise(broker: Broker, pool: Pool, problems: list[Problem], as_of: datetime | None) -> None:
+    """Write it down. as_of: mark what had gone quiet by then, however long the database takes to hear of it."""
     causes = {problem.region: problem.message for problem in problems if problem.region}
     async with connection(pool) as conn:
-        quiet = await upkeep.mark_quiet(conn, timedelta(0), causes) if mark else []
+        quiet = await upkeep.mark_quiet(conn, as_of, causes) if as_of else []
         if silent := await upkeep.quiet_monitors(conn):
             problems = [*problems, Problem("quiet", "", f"{silent} monitors have no results")]
         for problem in await upkeep.set_problems(conn, problems):

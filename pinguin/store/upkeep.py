@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 import psycopg
@@ -36,12 +36,12 @@ class PipelineIncident:
     message: str
 
 
-async def mark_quiet(conn: Connection, patience: timedelta, causes: Mapping[str, str]) -> list[int]:
-    """Make monitors unknown that have had no result for two intervals, their timeout and `patience`.
+async def mark_quiet(conn: Connection, as_of: datetime, causes: Mapping[str, str]) -> list[int]:
+    """Make monitors unknown that at `as_of` had had no result for two intervals and their timeout.
 
     causes: by region, why its monitors may be quiet.
     """
-    given = {"patience": patience, "causes": Jsonb(dict(causes))}
+    given = {"as_of": as_of, "causes": Jsonb(dict(causes))}
     cursor = await conn.execute(_sql["mark_quiet"], given)
     return [row[0] for row in await cursor.fetchall()]
 
@@ -67,16 +67,19 @@ async def set_problems(conn: Connection, problems: Sequence[Problem]) -> list[Pr
     return [Problem(*row[:3]) for row in rows if row[3]]
 
 
-async def watch(conn: Connection, patience: timedelta) -> timedelta | None:
-    """Note that the pipeline is watched; if nobody did for longer than `patience`, raise that, and for how long."""
+async def watch(conn: Connection, patience: timedelta) -> tuple[datetime, timedelta | None]:
+    """Note that the pipeline is watched: the database's time; and if nobody did for longer than `patience`, how long.
+
+    That is raised too.
+    """
     async with conn.transaction():
         row = await (await conn.execute(_sql["watch"])).fetchone()
-        before = row[0] if row else None
-        gap: timedelta | None = None if before is None else datetime.now(UTC) - before
-        if gap is None or gap <= patience:
-            return None
+        assert row is not None
+        now, before = row
+        if before is None or now - before <= patience:
+            return now, None
         await conn.execute(_sql["note_unwatched"], {"started_at": before})
-    return gap
+    return now, now - before
 
 
 async def problems(conn: Connection, within: timedelta) -> list[PipelineIncident]:

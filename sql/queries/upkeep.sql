@@ -15,7 +15,7 @@ with quiet as (
     and s.status in ('up', 'degraded', 'down', 'pending')
     and greatest(coalesce(s.last_slot, s.since), (select valid_from from monitor_versions v
       where v.monitor_id = m.id and v.version = m.version))
-      + make_interval(secs => 2 * m.interval_s + m.timeout_s) < now() - %(patience)s::interval
+      + make_interval(secs => 2 * m.interval_s + m.timeout_s) < %(as_of)s
   returning s.monitor_id, s.since, before.status, s.reason, s.message, s.incident_id
 )
 insert into transitions (monitor_id, at, confirmed_at, from_status, to_status, reason, message, incident_id)
@@ -44,11 +44,11 @@ on conflict (code, region) where ended_at is null do update set message = exclud
 returning code, region, message, xmax = 0
 
 -- name: watch
--- The leader looked after the pipeline just now; returns when it did before.
+-- The leader looked after the pipeline just now; returns when that is, and when it did before.
 with before as (select watched_at from pipeline_watch)
 insert into pipeline_watch (watched_at) values (now())
 on conflict (only_row) do update set watched_at = excluded.watched_at
-returning (select watched_at from before)
+returning watched_at, (select watched_at from before)
 
 -- name: note_unwatched
 insert into pipeline_incidents (code, started_at, ended_at, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis.asyncio as aioredis
@@ -18,7 +18,7 @@ from pinguin.store import upkeep
 from pinguin.store.upkeep import Problem
 from pinguin.worker.recorder import record
 from pinguin.worker.spill import Spill
-from tests.factory import add_monitor, fetch, result
+from tests.factory import EPOCH, add_monitor, fetch, result
 
 OPEN = "select code, region, message from pipeline_incidents where ended_at is null order by code, region"
 
@@ -30,8 +30,8 @@ async def fresh(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def watching(broker: Broker, pool: Pool) -> AsyncIterator[None]:
-    task = asyncio.create_task(module.watch(broker, pool))
+async def watching(broker: Broker, pool: Pool, memory: module.Memory | None = None) -> AsyncIterator[None]:
+    task = asyncio.create_task(module.watch(broker, pool, memory or module.Memory()))
     await asyncio.sleep(0.6)
     yield
     assert not task.done(), task
@@ -64,6 +64,27 @@ async def test_nobody_is_quiet_while_results_wait_for_the_database(pool: Pool, b
         assert await fetch(pool, "select status from monitor_states") == [("pending",)]
 
 
+async def test_results_that_were_in_again_before_anybody_looked_are_said(pool: Pool, broker: Broker) -> None:
+    memory = module.Memory(spilled=2)
+    await Spill(broker, "w", 1000).put([result(1, n) for n in range(5)])
+    await broker.drained([number for _, number in await broker.peek_spill(10)])
+    async with watching(broker, pool, memory):
+        sql = "select message, ended_at is not null from pipeline_incidents where code = 'spilled'"
+        async with asyncio.timeout(10):
+            while not (found := await fetch(pool, sql)) or not found[0][1]:
+                await asyncio.sleep(0.1)
+        assert found == [("3 results waited in Redis for the database", True)]
+    assert memory.spilled == 5
+
+
+async def test_what_was_decided_before_the_database_stood_still_is_not_true_after_it(pool: Pool) -> None:
+    shop = await add_monitor(pool, interval_s=1, timeout_s=1)
+    await record(pool, [result(shop, 60)])
+    async with connection(pool) as conn:
+        assert await upkeep.mark_quiet(conn, EPOCH + timedelta(seconds=62), {}) == []
+        assert await upkeep.mark_quiet(conn, EPOCH + timedelta(seconds=64), {}) == [shop]
+
+
 async def test_results_that_did_not_fit_are_said(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
     async with watching(broker, pool):
         await redis.hincrby("pinguin:counters", "lost", 7)
@@ -85,10 +106,10 @@ async def test_a_queue_that_is_late_is_said(pool: Pool, broker: Broker, redis: a
 
 async def test_a_time_without_a_watch_is_an_incident_of_its_own(pool: Pool, broker: Broker) -> None:
     async with connection(pool) as conn:
-        assert await upkeep.watch(conn, timedelta(seconds=30)) is None
-        assert await upkeep.watch(conn, timedelta(seconds=30)) is None
+        assert (await upkeep.watch(conn, timedelta(seconds=30)))[1] is None
+        assert (await upkeep.watch(conn, timedelta(seconds=30)))[1] is None
         await conn.execute("update pipeline_watch set watched_at = now() - interval '5 minutes'")
-        gap = await upkeep.watch(conn, timedelta(seconds=30))
+        _, gap = await upkeep.watch(conn, timedelta(seconds=30))
     assert gap is not None
     assert 299 < gap.total_seconds() < 310
     rows = await fetch(pool, "select code, ended_at - started_at > interval '299 s' from pipeline_incidents")
@@ -110,7 +131,7 @@ async def test_a_quiet_monitor_that_is_heard_of_again_was_never_unknown(pool: Po
     shop = await add_monitor(pool, interval_s=60, timeout_s=1, failure_threshold=1)
     await record(pool, [result(shop, 0)])
     async with connection(pool) as conn:
-        assert await upkeep.mark_quiet(conn, timedelta(0), {}) == [shop]
+        assert await upkeep.mark_quiet(conn, datetime.now(UTC), {}) == [shop]
     await record(pool, [result(shop, 60 * n) for n in range(1, 4)])  # they had only been late
     sql = "select status, seconds from status_seconds(%s, '2026-01-01 00:00:00+00', '2026-01-01 00:03:00+00')"
     assert await fetch(pool, sql, [shop]) == [("up", 180)]
