@@ -9,6 +9,7 @@ import msgspec
 from pinguin.embedded.supervisor import Supervisor
 from pinguin.lifecycle import stop_on_signal
 from pinguin.settings import Settings
+from pinguin.watchdog import alive
 
 GRACE_S = 10.0
 """Beyond the worker's own grace time: to flush its results."""
@@ -29,7 +30,8 @@ async def many(settings: Settings, command: str, count: int) -> int:
                     env=own.environment(),
                     grace=settings.worker_grace_s + GRACE_S,
                 )
-            await stop.wait()
+            async with alive(settings.watchdog_s, stop, lambda: f"{count} processes"):
+                await stop.wait()
         finally:
             await supervisor.stop(at_once=True)
     return 0

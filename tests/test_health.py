@@ -55,7 +55,7 @@ async def started(name: str, settings: Settings) -> AsyncIterator[httpx.AsyncCli
 
 async def alive(client: httpx.AsyncClient) -> bool:
     try:
-        return (await client.get("/healthz")).json() == {"status": "alive"}
+        return bool((await client.get("/healthz")).json() == {"status": "alive"})
     except httpx.TransportError:
         return False
 
