@@ -29,7 +29,7 @@ def digest_server(seen: list[bytes], challenges: list[str], algorithm: Any, *, p
 
         first, second = hashed("me", "realm", password), hashed(method, uri)
         middle = (parts["nc"], parts["cnonce"], parts["qop"]) if "qop" in parts else ()
-        return parts["uri"] == uri and parts["response"] == hashed(first, parts["nonce"], *middle, second)
+        return (parts["uri"], parts["response"]) == (uri, hashed(first, parts["nonce"], *middle, second))
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await request_of(reader)

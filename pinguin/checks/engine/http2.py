@@ -21,6 +21,9 @@ from pinguin.errors import CheckFailed
 
 _WINDOW = 1 << 20
 _STREAM = 1
+MOST_UNEXPLAINED = 2 * MAX_HEAD
+"""Bytes that come in without anything to make of them."""
+
 _CODES = h2.settings.SettingCodes
 
 
@@ -46,6 +49,8 @@ class _Talk:
         self._headers: Headers = []
         self._status = 0
         self._ended = False
+        self._settled = False
+        self._unexplained = 0
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding=None))
         self._h2.local_settings = h2.settings.Settings(
             client=True,
@@ -62,6 +67,8 @@ class _Talk:
         self._h2.increment_flow_control_window(_WINDOW)
         self._h2.send_headers(_STREAM, headers, end_stream=not content)
         await self._flush()
+        while content and not self._settled:  # how much of a body the server takes at once is in its settings
+            await self._hear()
         rest = memoryview(content)
         while rest and not self._ended:
             room = min(self._h2.local_flow_control_window(_STREAM), self._h2.max_outbound_frame_size, len(rest))
@@ -97,7 +104,14 @@ class _Talk:
         if not data:
             what = f"after {self._body.received} bytes of the body" if self._status else "without an answer"
             raise self.failed("reset", f"the connection was closed {what}")
-        for event in self._h2.receive_data(data):
+        if not self._settled and data.startswith(b"HTTP/"):
+            raise self.failed("protocol", "the answer is HTTP/1, although the server chose HTTP/2")
+        events = self._h2.receive_data(data)
+        # h2 waits for the end of a frame of 16 MB before it says that it is too long.
+        self._unexplained = 0 if events else self._unexplained + len(data)
+        if self._unexplained > MOST_UNEXPLAINED:
+            raise self.failed("protocol", "the answer is not valid HTTP/2: a frame or a header without an end")
+        for event in events:
             self._take(event)
         self._raise()
         if not self._ended:
@@ -111,6 +125,8 @@ class _Talk:
             case h2.events.DataReceived():
                 self._body.take(event.data or b"")
                 self._h2.acknowledge_received_data(event.flow_controlled_length or 0, _STREAM)
+            case h2.events.RemoteSettingsChanged():
+                self._settled = True
             case h2.events.StreamEnded():
                 self._ended = True
             case h2.events.StreamReset():
