@@ -14,7 +14,7 @@ from pinguin.checks.contract import CheckOptions, Context, Outcome, field
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.icmp import EchoSocket, Pinger, icmp_permission
 from pinguin.checks.engine.resolve import Address, IpVersion
-from pinguin.checks.engine.stopwatch import Stopwatch
+from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.verdict import too_slow, wrong_host
 from pinguin.errors import CheckFailed, InvalidInput
 
@@ -22,20 +22,39 @@ __all__ = ["TITLE", "Options", "check", "icmp_permission"]
 
 TITLE = "Ping (ICMP)"
 
-SPACING = 0.1
-"""Seconds between two packets, at most; all of them leave within the first half of the timeout."""
-
 
 class Options(CheckOptions, frozen=True):
     host: Annotated[
         str, field("Host", "A name or an address.", placeholder="example.org", min_length=1, max_length=253)
     ]
     count: Annotated[int, field("Packets", "How many to send.", ge=1, le=100)] = 3
+    interval_ms: Annotated[
+        int,
+        field(
+            "Time between packets",
+            "Less where they would not all leave within the first half of the timeout.",
+            unit="ms",
+            advanced=True,
+            ge=1,
+            le=10_000,
+        ),
+    ] = 100
     max_loss_percent: Annotated[
         int, field("Tolerated loss", "More lost packets than this are down.", unit="%", ge=0, le=99)
     ] = 0
     slow_ms: Annotated[
         int, field("Slow above", "A longer mean round trip is degraded. 0 is no limit.", unit="ms", ge=0, le=600_000)
+    ] = 0
+    max_jitter_ms: Annotated[
+        int,
+        field(
+            "Jitter above",
+            "Round trips that spread more (standard deviation) are degraded. 0 is no limit.",
+            unit="ms",
+            advanced=True,
+            ge=0,
+            le=60_000,
+        ),
     ] = 0
     size: Annotated[int, field("Packet size", "Without the headers.", unit="bytes", advanced=True, ge=8, le=65000)] = 56
     ip_version: Annotated[IpVersion, field("IP version", "Which addresses of the name to use.", advanced=True)] = "any"
@@ -59,24 +78,57 @@ async def check(options: Options, context: Context) -> Outcome:
     context.evidence.update(_facts(trips, options.count))
     _judge(trips, address, options, context.timeout)
     latency = fmean(trips)
-    return Outcome(latency, degraded=too_slow(latency, options.slow_ms))
+    return Outcome(latency, degraded=too_slow(latency, options.slow_ms) or _too_uneven(trips, options.max_jitter_ms))
 
 
 async def _send_all(echoes: EchoSocket, address: Address, options: Options, watch: Stopwatch) -> list[float]:
-    """The round trips of the replies, in milliseconds."""
+    """The round trips of the replies, in milliseconds. Raises CheckFailed where a router says that there is no way."""
     # Ends a little before the monitor's timeout: lost packets are our finding, with figures, and no mere timeout.
     budget = watch.seconds_left() * 0.9
-    spacing = min(SPACING, budget / 2 / options.count)
+    spacing = min(options.interval_ms / 1000, budget / 2 / options.count)
     replies: list[asyncio.Future[float]] = []
+    over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+    def hear(reply: asyncio.Future[float]) -> None:
+        failure = None if reply.cancelled() else reply.exception()
+        if over.done():
+            return
+        if failure and not _trips(replies):
+            over.set_result(failure)
+        elif len(replies) == options.count and all(each.done() for each in replies):
+            over.set_result(None)
+
+    async def wait(seconds: float) -> None:
+        await asyncio.wait([over], timeout=max(seconds, 0))
+        failure = over.result() if over.done() else None
+        if failure:
+            raise failure
+
     try:
         for number in range(options.count):
-            await asyncio.sleep(spacing if number else 0)
-            replies.append(echoes.request(address, options.size))
-        await asyncio.wait(replies, timeout=budget - spacing * (options.count - 1))
+            if number:
+                await wait(spacing)
+            reply = echoes.request(address, options.size)
+            reply.add_done_callback(hear)
+            replies.append(reply)
+        await wait(budget - spacing * (options.count - 1))
     finally:
         for reply in replies:
             reply.cancel()
-    return [reply.result() for reply in replies if not reply.cancelled()]
+    return _trips(replies)
+
+
+def _trips(replies: list[asyncio.Future[float]]) -> list[float]:
+    """Of those that were answered, by their target and not by a router."""
+    done = [reply for reply in replies if reply.done() and not reply.cancelled()]
+    return [reply.result() for reply in done if reply.exception() is None]
+
+
+def _too_uneven(trips: list[float], max_jitter_ms: int) -> tuple[str, str] | None:
+    jitter = pstdev(trips)
+    if not max_jitter_ms or jitter <= max_jitter_ms:
+        return None
+    return ("slow", f"the round trips spread by {in_words(jitter)}, more than {in_words(max_jitter_ms)}")
 
 
 def _facts(trips: list[float], sent: int) -> dict[str, float]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +13,22 @@ from pinguin.checks import check_type
 from pinguin.checks.contract import Resources
 from pinguin.checks.engine.icmp import EchoSocket, Pinger, checksum, icmp_permission
 from pinguin.checks.engine.resolve import Address
-from pinguin.errors import InvalidInput
+from pinguin.errors import CheckFailed, InvalidInput
 from pinguin.model import Status
 from tests.checks.conftest import Check
 
 pings = pytest.mark.skipif(icmp_permission() is not None, reason="this machine allows no pings")
+
+
+def _may_forge() -> bool:
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close()
+    except OSError:
+        return False
+    return True
+
+
+raw_pings = pytest.mark.skipif(not _may_forge(), reason="a router's report can only be forged with CAP_NET_RAW")
 
 
 @pings
@@ -178,6 +191,149 @@ async def test_slower_than_the_limit_is_degraded(check: Check, monkeypatch: pyte
     assert (report.status, report.reason) == (Status.DEGRADED, "slow")
 
 
+def unanswered(self: EchoSocket, packet: bytes, source: str, arrived: float) -> None:
+    """An `EchoSocket._take` that hears routers alone: loopback always answers."""
+    body = packet[20:] if self._four and packet[0] >> 4 == 4 else packet
+    if body[0] != self._reply:
+        _take(self, packet, source, arrived)
+
+
+_take = EchoSocket._take
+
+
+def report_of(echoes: EchoSocket, target: str, kind: int, code: int, sequence: int = 0, returned: int = 64) -> bytes:
+    """What a router sends about the packet with this number: its own head, and the beginning of ours."""
+    packet = bytearray(echoes._packet(sequence, 56)[:returned])
+    if not echoes._raw:  # there the kernel puts in an identity of its own
+        packet[4:6] = echoes._sock.getsockname()[1].to_bytes(2, "big")
+    raw = socket.inet_pton(socket.AF_INET if echoes._four else socket.AF_INET6, target)
+    if echoes._four:
+        head = b"\x45\0" + struct.pack("!HHHBBH", 84, 0, 0, 64, 1, 0) + raw + raw
+    else:
+        head = b"\x60\0\0\0" + struct.pack("!HBB", 64, 58, 64) + raw + raw
+    whole = struct.pack("!BBHI", kind, code, 0, 0) + head + bytes(packet)
+    return whole[:2] + checksum(whole).to_bytes(2, "big") + whole[4:] if echoes._four else whole
+
+
+@raw_pings
+@pytest.mark.parametrize(
+    ("host", "kind", "code", "words"),
+    [
+        ("127.0.0.1", 3, 1, "127.0.0.1 is not reachable: the host does not answer there, says 127.0.0.1"),
+        ("127.0.0.1", 3, 13, "a firewall forbids it"),
+        ("127.0.0.1", 3, 10, "the host is forbidden"),
+        ("127.0.0.1", 11, 0, "the way is too long, or goes in a circle"),
+        ("::1", 1, 0, "::1 is not reachable: there is no route, says ::1"),
+        ("::1", 3, 0, "the way is too long"),
+    ],
+)
+async def test_a_router_that_knows_no_way_is_unreachable_at_once(
+    check: Check, resources: Resources, monkeypatch: pytest.MonkeyPatch, host: str, kind: int, code: int, words: str
+) -> None:
+    monkeypatch.setattr(EchoSocket, "_take", unanswered)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    echoes = resources.get(Pinger).of(family)
+    task = asyncio.create_task(check("ping", host=host, timeout=5, interval_ms=1000))
+    await asyncio.sleep(0.05)
+    protocol = socket.IPPROTO_ICMPV6 if ":" in host else socket.IPPROTO_ICMP
+    with socket.socket(family, socket.SOCK_RAW, protocol) as router:
+        router.sendto(report_of(echoes, host, kind, code), (host, 0))
+    async with asyncio.timeout(0.5):
+        report = await task
+
+    assert (report.status, report.reason) == (Status.DOWN, "unreachable")
+    assert words in str(report.message)
+    await asyncio.sleep(0)
+    assert not echoes._waiting
+
+
+@pings
+async def test_a_router_after_a_reply_is_a_lost_packet(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(self: EchoSocket, packet: bytes, source: str, arrived: float) -> None:
+        sequence = int.from_bytes(packet[-58:-56], "big")
+        if sequence == 1:
+            self._waiting[1].refuse("192.0.2.1", "there is no route")
+        else:
+            _take(self, packet, source, arrived)
+
+    monkeypatch.setattr(EchoSocket, "_take", take)
+    report = await check("ping", host="127.0.0.1", count=4, timeout=5)
+    assert (report.status, report.reason) == (Status.DOWN, "packet_loss")
+    assert report.evidence["received"] == 3
+
+
+@pings
+async def test_reports_about_what_is_not_ours_are_passed_over() -> None:
+    echoes = EchoSocket(socket.AF_INET)
+    try:
+        reply = echoes.request(Address(socket.AF_INET, ("127.0.0.1", 0)), 56)
+        report = report_of(echoes, "127.0.0.1", 3, 1)
+        about_other = report_of(echoes, "127.0.0.2", 3, 1)
+        for forged in (
+            report[:8],
+            report[:30],
+            report[:8] + b"\x4f" + report[9:],
+            about_other,
+            report[:-50] + bytes(50),
+        ):
+            echoes._take(forged, "192.0.2.1", 0.0)
+        for number in range(1, 20):
+            echoes._take(report_of(echoes, "127.0.0.1", 3, 1, number), "192.0.2.1", 0.0)
+        assert not reply.done()
+        echoes._note(echoes._packet(0, 56)[:8], "127.0.0.1", "192.0.2.1", 3, 1)  # eight bytes are all that some return
+        with pytest.raises(CheckFailed):
+            await reply
+    finally:
+        echoes.close()
+
+
+@pings
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_busy_loop_does_not_lengthen_the_round_trip(check: Check, host: str) -> None:
+    task = asyncio.create_task(check("ping", host=host, count=1))
+    asyncio.get_running_loop().call_later(0, time.sleep, 0.2)
+    report = await task
+    assert report.latency_ms
+    assert report.latency_ms < 50
+
+
+@pings
+async def test_packets_leave_at_their_interval(check: Check) -> None:
+    started = time.perf_counter()
+    report = await check("ping", host="127.0.0.1", count=4, interval_ms=50)
+    spread = time.perf_counter() - started
+    await check("ping", host="127.0.0.1", count=4, interval_ms=10_000, timeout=0.4)  # squeezed into the timeout
+
+    assert report.status is Status.UP
+    assert 0.15 <= spread < 0.35
+    assert time.perf_counter() - started - spread < 0.4
+
+
+@pings
+@pytest.mark.parametrize(("limit", "status"), [(0, Status.UP), (60_000, Status.UP), (10, Status.DEGRADED)])
+async def test_jitter(check: Check, monkeypatch: pytest.MonkeyPatch, limit: int, status: Status) -> None:
+    def uneven(self: EchoSocket, packet: bytes, source: str, arrived: float) -> None:
+        _take(self, packet, source, arrived + int.from_bytes(packet[-58:-56], "big") / 10)
+
+    monkeypatch.setattr(EchoSocket, "_take", uneven)
+    report = await check("ping", host="127.0.0.1", count=3, interval_ms=1, max_jitter_ms=limit)
+    assert (report.status, report.reason) == (status, "slow" if status is Status.DEGRADED else None)
+    assert report.evidence["jitter_ms"] == pytest.approx(81.65, abs=10)
+
+
+@pings
+async def test_fifty_at_once_with_different_policies_do_not_mix(check: Check) -> None:  # TRAP 15
+    policies: list[tuple[dict[str, Any], tuple[str | None, int]]] = [
+        ({"host": "127.0.0.1", "count": 1}, (None, 1)),
+        ({"host": "127.0.0.2", "count": 3, "interval_ms": 5, "size": 1000}, (None, 3)),
+        ({"host": "::1", "count": 2, "size": 8}, (None, 2)),
+        ({"host": "localhost", "count": 2, "ip_version": "4"}, (None, 2)),
+        ({"host": "::1", "ip_version": "4"}, ("dns", 0)),
+    ] * 10
+    reports = await asyncio.gather(*[check("ping", **options) for options, _ in policies])
+    assert [(each.reason, each.evidence.get("received", 0)) for each in reports] == [seen for _, seen in policies]
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -187,6 +343,9 @@ async def test_slower_than_the_limit_is_degraded(check: Check, monkeypatch: pyte
         ("count", {"host": "example.org", "count": 101}),
         ("size", {"host": "example.org", "size": 7}),
         ("max_loss_percent", {"host": "example.org", "max_loss_percent": 100}),
+        ("max_jitter_ms", {"host": "example.org", "max_jitter_ms": -1}),
+        ("interval_ms", {"host": "example.org", "interval_ms": 0}),
+        ("interval_ms", {"host": "example.org", "interval_ms": 10_001}),
     ],
 )
 def test_a_bad_option_is_refused_by_its_name(name: str, options: dict[str, object]) -> None:

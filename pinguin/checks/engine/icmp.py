@@ -1,6 +1,8 @@
 """Echo requests over one socket for each IP version, shared by all the pings of a worker.
 
 A socket for every ping costs ten times as much: each raw socket is handed every reply that the machine receives.
+The packets are our own, of a few lines: icmplib builds its own inside its sockets, each of which serves one ping, and
+it takes the time of a reply when Python comes round to it, where ours is the kernel's.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ import os
 import socket
 import struct
 import sys
+import time
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.resolve import Address
-from pinguin.errors import CheckImpossible
+from pinguin.errors import CheckFailed, CheckImpossible
 
 PERMISSION = (
     "this machine does not let the worker send pings: allow its group in net.ipv4.ping_group_range "
@@ -24,7 +28,31 @@ PERMISSION = (
 _HEADER = struct.Struct("!BBHHH")
 _TYPES: dict[int, tuple[int, int]] = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
 _PROTOCOLS: dict[int, int] = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
+_UNREACHABLE: dict[int, int] = {socket.AF_INET: 3, socket.AF_INET6: 1}
+_TIME_EXCEEDED: dict[int, int] = {socket.AF_INET: 11, socket.AF_INET6: 3}
+
+# What the socket module has no names for, all of Linux.
 _SOL_RAW, _ICMP_FILTER = 255, 1  # linux/icmp.h: a mask of the types that a raw socket does not want
+_ICMP6_FILTER = 1  # linux/icmpv6.h: the same, of 256 bits
+_RECVERR: dict[int, tuple[int, int]] = {socket.AF_INET: (0, 11), socket.AF_INET6: (41, 25)}  # IP_RECVERR, IPV6_RECVERR
+_MSG_ERRQUEUE = 0x2000
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")  # linux/errqueue.h: errno, origin, type, code, …
+_SO_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("@ll")
+_ANCILLARY = 512
+LINUX = sys.platform == "linux"
+
+_WHY: dict[int, dict[int, str]] = {
+    socket.AF_INET: {
+        0: "its network is unreachable", 1: "the host does not answer there", 2: "it takes no ICMP",
+        3: "the port is closed", 4: "the packet is too large for the way", 9: "its network is forbidden",
+        10: "the host is forbidden", 13: "a firewall forbids it",
+    },
+    socket.AF_INET6: {
+        0: "there is no route", 1: "a firewall forbids it", 3: "the host does not answer there",
+        4: "the port is closed", 5: "a firewall forbids the sender", 6: "the route is rejected",
+    },
+}  # fmt: skip
 
 
 def icmp_permission() -> str | None:
@@ -70,11 +98,17 @@ class _Waiting:
         if not self.trip.done():
             self.trip.set_result(max((arrived - self.sent) * 1000, 0.001))
 
+    def refuse(self, reporter: str, why: str) -> None:
+        if not self.trip.done():
+            words = f"{self.source} is not reachable: {why}, says {reporter}"
+            self.trip.set_exception(CheckFailed("unreachable", words))
+
 
 class EchoSocket:
     """Many pings in flight at once, told apart by sequence number and a token that only this socket knows."""
 
     def __init__(self, family: int) -> None:
+        self._family = family
         self._sock, self._raw = _open(family)
         self._request, self._reply = _TYPES[family]
         self._four = family == socket.AF_INET
@@ -92,18 +126,31 @@ class EchoSocket:
     def request(self, address: Address, size: int) -> asyncio.Future[float]:
         """Send one packet. The future gets the milliseconds until its reply; cancel it to stop waiting.
 
-        Raises CheckFailed where there is no way to the address.
+        It fails with CheckFailed where a router says that there is no way; that is raised at once where this machine
+        knows it.
         """
         sequence = self._free_sequence()
-        self._send(sequence, address, size)
         trip: asyncio.Future[float] = self._loop.create_future()
         self._waiting[sequence] = _Waiting(address.ip.partition("%")[0], perf_counter(), trip)
         trip.add_done_callback(lambda _: self._waiting.pop(sequence, None))
+        try:
+            self._send(sequence, address, size)
+        except BaseException:
+            trip.cancel()
+            raise
         return trip
 
     def _send(self, sequence: int, address: Address, size: int) -> None:
+        packet = self._packet(sequence, size)
         try:
-            self._sock.sendto(self._packet(sequence, size), address.sockaddr)
+            try:
+                self._sock.sendto(packet, address.sockaddr)
+            except OSError as error:
+                if self._raw or isinstance(error, BlockingIOError):
+                    raise
+                # With IP_RECVERR an earlier packet's error is told to whoever comes next: take it away, try again.
+                self._drain_errors()
+                self._sock.sendto(packet, address.sockaddr)
         except BlockingIOError:
             return  # the system's buffer is full: the packet is lost, as it may be anywhere on its way
         except OSError as error:
@@ -126,22 +173,94 @@ class EchoSocket:
     def _drain(self) -> None:
         while True:
             try:
-                packet, source = self._sock.recvfrom(65536)
-            except OSError:  # nothing more to read; or an error about a packet that is lost anyway
-                return
-            self._take(packet, source[0].partition("%")[0], perf_counter())
+                packet, ancillary, _, source = self._sock.recvmsg(65536, _ANCILLARY)
+            except BlockingIOError:
+                break
+            except OSError:  # an error about some packet: its queue says about which one
+                if self._raw or not self._drain_errors():
+                    break
+                continue
+            self._take(packet, source[0].partition("%")[0], _arrival(ancillary))
+        if not self._raw:
+            self._drain_errors()
+
+    def _drain_errors(self) -> bool:
+        """Take in what routers said, where the kernel keeps that apart (IP_RECVERR). Whether there was anything."""
+        found = False
+        while LINUX:
+            try:
+                packet, ancillary, _, target = self._sock.recvmsg(65536, _ANCILLARY, _MSG_ERRQUEUE)
+            except OSError:
+                return found
+            found = True
+            for _, _, data in ancillary:
+                if len(data) >= _EXTENDED_ERROR.size:
+                    _, origin, kind, code, _, _, _ = _EXTENDED_ERROR.unpack_from(data)
+                    if origin in (2, 3):  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6: a router's word
+                        reporter = _address_of(data[_EXTENDED_ERROR.size :], self._family)
+                        self._note(packet, str(target[0]).partition("%")[0], reporter, kind, code)
+        return found
 
     def _take(self, packet: bytes, source: str, arrived: float) -> None:
         if self._four and packet and packet[0] >> 4 == 4:
             packet = packet[(packet[0] & 0x0F) * 4 :]  # behind the IP header, which Linux' unprivileged kind lacks
         if len(packet) < _HEADER.size + len(self._token):
             return
-        kind, _, _, identity, sequence = _HEADER.unpack_from(packet)
+        kind, code, _, identity, sequence = _HEADER.unpack_from(packet)
+        if kind in (_UNREACHABLE[self._family], _TIME_EXCEEDED[self._family]):
+            self._take_report(packet[_HEADER.size :], source, kind, code)
+            return
         if kind != self._reply or (self._raw and identity != self._identity):
             return
         waiting = self._waiting.get(sequence)
         if waiting and waiting.source == source and packet.startswith(self._token, _HEADER.size):
             waiting.resolve(arrived)
+
+    def _take_report(self, inner: bytes, reporter: str, kind: int, code: int) -> None:
+        """inner: the beginning of the packet that the report is about, with its IP header."""
+        if self._four:
+            if len(inner) < 20:
+                return
+            target, packet = socket.inet_ntop(self._family, inner[16:20]), inner[(inner[0] & 0x0F) * 4 :]
+        else:
+            if len(inner) < 40:
+                return
+            target, packet = socket.inet_ntop(self._family, inner[24:40]), inner[40:]
+        self._note(packet, target, reporter, kind, code)
+
+    def _note(self, packet: bytes, target: str, reporter: str, kind: int, code: int) -> None:
+        """`packet`, one of ours to `target`, did not arrive, as `reporter` says."""
+        if len(packet) < _HEADER.size:
+            return
+        asked, _, _, identity, sequence = _HEADER.unpack_from(packet)
+        if asked != self._request or (self._raw and identity != self._identity):
+            return
+        token = packet[_HEADER.size : _HEADER.size + len(self._token)]  # routers need not return so much
+        waiting = self._waiting.get(sequence)
+        if not waiting or waiting.source != target or not self._token.startswith(token):
+            return
+        if kind == _TIME_EXCEEDED[self._family]:
+            waiting.refuse(reporter, "the way is too long, or goes in a circle")
+        elif kind == _UNREACHABLE[self._family]:
+            waiting.refuse(reporter, _WHY[self._family].get(code, f"code {code}"))
+
+
+def _arrival(ancillary: list[tuple[int, int, bytes]]) -> float:
+    """When the kernel took the packet in, on perf_counter's clock: our own loop may come round to it late."""
+    now = perf_counter()
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            ago = time.time() - (seconds + nanoseconds / 1e9)
+            return now - ago if 0 <= ago < 60 else now  # a clock that was set in between says nothing
+    return now
+
+
+def _address_of(data: bytes, family: int) -> str:
+    """The address in a sockaddr_in or sockaddr_in6, or words where there is none."""
+    at, size = (4, 4) if family == socket.AF_INET else (8, 16)
+    raw = data[at : at + size]
+    return socket.inet_ntop(family, raw) if len(raw) == size and any(raw) else "this machine"
 
 
 def _open(family: int) -> tuple[socket.socket, bool]:
@@ -151,11 +270,27 @@ def _open(family: int) -> tuple[socket.socket, bool]:
         sock, raw = socket.socket(family, socket.SOCK_DGRAM, protocol), False
     except PermissionError:
         sock, raw = socket.socket(family, socket.SOCK_RAW, protocol), True
-        if family == socket.AF_INET and sys.platform == "linux":
-            sock.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", ~1 & 0xFFFFFFFF))
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    if LINUX:
+        _prepare(sock, family, raw)
     return sock, raw
+
+
+def _prepare(sock: Any, family: int, raw: bool) -> None:
+    """Times from the kernel, and of all that it hands out only what is for us: replies, and routers' reports."""
+    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    wanted = (_TYPES[family][1], _UNREACHABLE[family], _TIME_EXCEEDED[family])
+    if not raw:
+        sock.setsockopt(*_RECVERR[family], 1)
+    elif family == socket.AF_INET:
+        mask = 0xFFFFFFFF & ~sum(1 << kind for kind in wanted)
+        sock.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", mask))
+    else:
+        words = [0xFFFFFFFF] * 8
+        for kind in wanted:
+            words[kind >> 5] &= ~(1 << (kind & 31))
+        sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *words))
 
 
 def checksum(packet: bytes) -> int:
