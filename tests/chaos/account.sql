@@ -11,7 +11,10 @@ with excuse as materialized (
   select * from jsonb_to_recordset(%(excuses)s) as e (start timestamptz, "end" timestamptz, monitors bigint[])
 ),
 slot as materialized (
-  select s.monitor_id, s.scheduled_at, r.status, r.started_at, r.recorded_at,
+  select s.monitor_id, s.scheduled_at, r.status, r.recorded_at,
+    -- by the worker's clock, unless that is hours away
+    case when r.started_at between s.scheduled_at and s.scheduled_at + interval '30 minutes'
+      then r.started_at else r.scheduled_at end as started_at,
     exists (
       select from excuse e
       where s.scheduled_at >= e.start and s.scheduled_at < e."end"

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from pinguin.embedded.supervisor import Child
-from tests.chaos.system import LEASE_S, System, kill, restarted, standing_still
+from tests.chaos.system import FAKETIME, LEASE_S, System, kill, restarted, standing_still
 
 REAP_S = 2.5
 """How long after its end a lease may still hold: the reaper looks every second, and a slot begins with a second."""
@@ -228,6 +228,35 @@ async def rolling_restart(system: System, hold_s: float) -> Cost:
     return Cost()
 
 
+async def step_clocks(system: System, hold_s: float) -> Cost:
+    """A scheduler and a worker more, whose clock goes an hour on, then an hour back."""
+    clock = system.stack.folder / "clock"
+    clock.write_text("+0")
+    environment = {
+        "LD_PRELOAD": str(FAKETIME[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    names = ("scheduler-3", "worker-3")
+    for name in names:
+        await system.start(name, **environment)
+    await system.present("worker-3")
+    start = time.time()
+    for step in ("+3600", "-3600", "+0"):
+        clock.with_suffix(".new").write_text(step)
+        clock.with_suffix(".new").replace(clock)
+        await asyncio.sleep(hold_s / 3)
+    for name in names:
+        await system.stop(name)
+    wrong_clock = (
+        "select count(*) from results where scheduled_at > to_timestamp(%s) "
+        "and abs(extract(epoch from started_at - scheduled_at)) > 3000"
+    )
+    ((found,),) = await system.ask(wrong_clock, (start - 1,))
+    return Cost(notes=[f"{found:,} checks by a wrong clock"], wrong=[] if found else ["no clock was stepped"])
+
+
 FAULTS = (
     Fault("scheduler: kill -9", kill_scheduler),
     Fault("scheduler: SIGSTOP", stop_scheduler, 10, 3),
@@ -245,4 +274,11 @@ FAULTS = (
     Fault("target: cut", cut_target, 12, 4, story=["down", "up"]),
     Fault("target and canaries: cut", cut_everything, 12, 4, story=["unknown", "up"]),
     Fault("everything: rolling restart", rolling_restart),
+    Fault(
+        "clock: an hour on, an hour back",
+        step_clocks,
+        18,
+        9,
+        impossible="" if FAKETIME else "it needs libfaketime (the Debian package of that name)",
+    ),
 )

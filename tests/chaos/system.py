@@ -89,6 +89,10 @@ class System:
         env = self.settings.environment() | environment
         self.children[name] = await self.stack.supervisor.start(name, command, env=env, grace=20)
 
+    async def stop(self, name: str) -> None:
+        """One process less."""
+        await self.children.pop(name).stop()
+
     async def ask(self, sql: str, arguments: Any = ()) -> list[tuple[Any, ...]]:
         """An answer from the database, waiting for it to come back if need be."""
         deadline = time.monotonic() + 60
