@@ -18,6 +18,7 @@ from pinguin.metrics import WorkerMetrics
 from pinguin.model import Job, Result, Status
 from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions, Task
+from pinguin.worker.pulse import Pulse
 from pinguin.worker.recorder import Recorder
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ class Worker:
         self._resources = Resources()
         self._running: dict[asyncio.Task[None], Job] = {}
         self._room = asyncio.Event()
+        self._pulse = Pulse()
         self._metrics = metrics or WorkerMetrics()
         self._metrics.running.set_function(lambda: self.running)
         self._asked_at = monotonic()
@@ -65,6 +67,7 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; then finish or hand back what runs, and see results committed, within the grace time."""
         backoff = Backoff()
+        beating = asyncio.create_task(self._pulse.run())
         try:
             while not stop.is_set():
                 try:
@@ -78,7 +81,7 @@ class Worker:
             await self._hand_back()
             await self._flush()
         finally:
-            await cancel(*self._running)
+            await cancel(beating, *self._running)
             self._resources.close()
 
     async def _hand_back(self) -> None:
@@ -152,7 +155,12 @@ class Worker:
         if task.kind is None or task.options is None:
             result.reason, result.message = "options", task.refused
         else:
+            began = monotonic()
             report = await run(task.kind, task.options, task.timeout_s, self._resources)
+            if not report.status.answers and self._pulse.stood_still(began):
+                _log.warning("check_repeated", monitor=job.monitor_id, reason=report.reason)
+                result.started_at = datetime.now(UTC)
+                report = await run(task.kind, task.options, task.timeout_s, self._resources)
             if report.status is Status.DOWN and report.reason in NETWORK and await self._canaries.all_fail():
                 report.evidence = {**report.evidence, "seen": report.message}
                 report.status, report.reason, report.message = Status.UNKNOWN, "offline", self._canaries.complaint
