@@ -84,7 +84,7 @@ async def migrate(url: str) -> list[str]:
 
     A table lock keeps others out: session advisory locks mean nothing on the embedded database.
     """
-    async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=10) as conn:
+    async with await _connect(url) as conn:
         await conn.execute("set client_min_messages = warning")
         await conn.execute("create extension if not exists timescaledb")
         await conn.execute(
@@ -103,6 +103,13 @@ async def migrate(url: str) -> list[str]:
             _log.info("migrated", number=number, name=name)
             ran.append(f"{number:03} {name}")
         return ran
+
+
+async def _connect(url: str) -> Connection:
+    try:
+        return await AsyncConnection.connect(url, autocommit=True, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        raise Unavailable(f"the database does not answer: {error}") from error
 
 
 async def pending_migrations(pool: Pool) -> list[str]:

@@ -21,5 +21,6 @@ def psql(settings: Settings, arguments: Sequence[str]) -> NoReturn:
     questions = sorted(path.name for path in (SQL / "analytics").glob("*.sql"))
     if not arguments:
         print(f"Questions that are written already: {', '.join(questions)}. \\i FILE asks one.", flush=True)
+    url = attached(settings).database_url  # a relative data folder is meant from here
     os.chdir(SQL / "analytics")
-    os.execv(program, [program, attached(settings).database_url, *arguments])  # noqa: S606
+    os.execv(program, [program, url, *arguments])  # noqa: S606

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,27 @@ async def test_migrate_says_what_it_did(stack: Services, pool: Pool) -> None:
     await run("migrate", PINGUIN_DATABASE_URL=stack.database_url)
     code, output = await run("migrate", PINGUIN_DATABASE_URL=stack.database_url, PINGUIN_RAW_RETENTION_DAYS="77")
     assert (code, "retention of results: 77 days" in output) == (0, True)
+
+
+async def test_migrate_of_an_absent_database_says_so() -> None:
+    code, output = await run("migrate", PINGUIN_DATABASE_URL="postgresql://nobody@127.0.0.1:1/x")
+    assert code == 1
+    assert output.startswith("pinguin: the database does not answer")
+    assert "Traceback" not in output
+
+
+async def test_the_commands_find_the_stack_of_a_relative_data_folder(stack: Services, tmp_path: Path) -> None:
+    if stack.embedded is None:
+        pytest.skip("the database of this run is not the embedded one")
+    folder = stack.embedded.folder
+    relative = os.path.relpath(folder)
+    code, output = await run("psql", "-At", "-c", "select 6 * 7", PINGUIN_DATA_DIR=relative)
+    assert (code, output.strip()) == (0, "42")
+    code, output = await run("migrate", PINGUIN_DATA_DIR=relative, PINGUIN_RAW_RETENTION_DAYS="78")
+    assert (code, "retention of results: 78 days" in output) == (0, True)
+    nowhere = tmp_path / "nothing"
+    await run("doctor", PINGUIN_DATA_DIR=str(nowhere))
+    assert not nowhere.exists(), "looking for a stack made a folder"
 
 
 async def test_psql_runs_beside_it(stack: Services, pool: Pool) -> None:

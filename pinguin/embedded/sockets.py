@@ -19,12 +19,19 @@ LONGEST = 100
 """Bytes of a socket's path: Linux has room for 107, macOS for 103."""
 
 
-def socket_folder(data: Path) -> Path:
+def socket_place(data: Path) -> Path:
+    """Where the sockets of a stack with its data in `data` are, or would be."""
     data = data.resolve()
     folder = data / "sockets"
     if len(os.fsencode(folder / DATABASE)) > LONGEST:
         digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
         folder = Path(tempfile.gettempdir()) / f"pinguin-{os.getuid()}-{digest}"
+    return folder
+
+
+def socket_folder(data: Path) -> Path:
+    """The same, made and private."""
+    folder = socket_place(data)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_private(folder)
     return folder
