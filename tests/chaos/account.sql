@@ -79,8 +79,9 @@ history as (
 select expected, stored, lost, forgiven,
   greatest(0, twice.reruns - %(reruns)s)::bigint as doubled, least(twice.reruns, %(reruns)s)::bigint as reruns,
   started_s::float8, recorded_s::float8,
-  (select coalesce(sum(misplaced + case
-    when statuses = case when concerned then %(story)s::text[] else '{}' end then 0 else greatest(1, cardinality(statuses)) end), 0)::bigint from history),
+  (select coalesce(sum(case
+    when statuses = case when concerned then %(story)s::text[] else '{}' end then misplaced
+    else greatest(1, cardinality(statuses)) end), 0)::bigint from history),
   wrong,
   (select count(*) from change where quiet) as quiet,
   (select count(*) from incidents where started_at >= %(start)s and started_at < %(end)s) as incidents,
