@@ -67,18 +67,23 @@ def _kept(der: bytes) -> Certificate | None:
 
 def _read(der: bytes) -> Certificate | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is odd about it: a negative serial number, for one
-            parsed = x509.load_der_x509_certificate(der)
-            return Certificate(
-                subject=_name(parsed.subject),
-                issuer=_name(parsed.issuer),
-                names=_names(parsed),
-                not_before=parsed.not_valid_before_utc,
-                not_after=parsed.not_valid_after_utc,
-            )
+        parsed = load(der)
+        return Certificate(
+            subject=_name(parsed.subject),
+            issuer=_name(parsed.issuer),
+            names=_names(parsed),
+            not_before=parsed.not_valid_before_utc,
+            not_after=parsed.not_valid_after_utc,
+        )
     except UNREADABLE:
         return None
+
+
+def load(der: bytes) -> x509.Certificate:
+    """Raises one of `UNREADABLE`, and so may whatever is asked of the certificate later."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is odd about it: a negative serial number, for one
+        return x509.load_der_x509_certificate(der)
 
 
 @lru_cache(maxsize=4096)

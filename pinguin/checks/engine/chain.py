@@ -15,6 +15,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import NameOID
 
+from pinguin.checks.engine.certificate import LARGEST_KEPT, UNREADABLE, load
+
 MOST_SHOWN = 6
 BROKEN_HASHES = {"md5", "sha1"}
 
@@ -61,11 +63,19 @@ class Link:
         }
 
 
-@lru_cache(maxsize=4096)
 def read_link(der: bytes) -> Link | None:
     """The certificate in `der`, or None where it cannot be read: OpenSSL accepts some that stricter readers refuse."""
+    return _kept(der) if len(der) <= LARGEST_KEPT else _read(der)
+
+
+@lru_cache(maxsize=4096)
+def _kept(der: bytes) -> Link | None:
+    return _read(der)
+
+
+def _read(der: bytes) -> Link | None:
     try:
-        parsed = x509.load_der_x509_certificate(der)
+        parsed = load(der)
         key, bits = _key(parsed)
         return Link(
             subject=_short(parsed.subject),
@@ -80,7 +90,7 @@ def read_link(der: bytes) -> Link | None:
             hash=_hash(parsed),
             fingerprint=sha256(der).hexdigest(),
         )
-    except ValueError:
+    except UNREADABLE:
         return None
 
 
