@@ -129,7 +129,7 @@ class Journey:
             raise self._endless(url)
         self.redirects += 1
         jar = self._jar = self._jar or requests.Jar(options.cookies, options.request.url)
-        jar.keep(request, answer)
+        jar.keep(request.url, answer)
         return requests.next_request(request, answer, url, jar)
 
     def _note_hop(self, request: httpx.Request, answer: Answer) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping
+from email.message import Message
+from http.cookiejar import CookieJar
+from urllib.request import Request
 
 import httpx
 
@@ -17,6 +21,7 @@ AGENT = "Pinguin/0.1"
 REDIRECTS = {301, 302, 303, 307, 308}
 _HARMLESS = {b"accept", b"accept-encoding", b"accept-language", b"user-agent", b"cache-control", b"connection"}
 _OF_THE_BODY = {b"content-length", b"content-type"}
+_BREAKS = re.compile(rb"[\x00-\x1f]")
 _ANEW = {b"host", b"content-length", b"cookie"}
 
 
@@ -73,22 +78,38 @@ class Jar:
     def __init__(self, own: Mapping[str, str], home: httpx.URL) -> None:
         self._own = own
         self._home = origin(home)
-        self._set: httpx.Cookies | None = None
+        self._set: CookieJar | None = None
 
-    def keep(self, request: httpx.Request, answer: Answer) -> None:
-        if any(name.lower() == b"set-cookie" for name, _ in answer.headers):
-            self._set = self._set or httpx.Cookies()
-            self._set.extract_cookies(httpx.Response(answer.status, headers=answer.headers, request=request))
+    def keep(self, url: httpx.URL, answer: Answer) -> None:
+        """What the answer from `url` sets."""
+        values = [value for name, value in answer.headers if name.lower() == b"set-cookie"]
+        if values:
+            self._set = self._set if self._set is not None else CookieJar()
+            self._set.extract_cookies(_Reply(values), Request(str(url)))  # type: ignore[arg-type]  # noqa: S310
 
-    def header(self, url: httpx.URL) -> str:
-        """The value of Cookie for a request to `url`, or "" where there is nothing to send."""
-        found = dict(self._own) if origin(url) == self._home else {}
-        if self._set:
-            request = httpx.Request("GET", url)
-            self._set.set_cookie_header(request)
-            sent = request.headers.get("cookie", "")
-            found |= dict(pair.partition("=")[::2] for pair in sent.split("; ") if pair)
-        return cookie_header(found)
+    def header(self, url: httpx.URL) -> bytes:
+        """The value of Cookie for a request to `url`, or b"" where there is nothing to send."""
+        found = {}
+        if origin(url) == self._home:
+            found = {name.encode(): value.encode() for name, value in self._own.items()}
+        if self._set is not None:
+            request = Request(str(url))  # noqa: S310
+            self._set.add_cookie_header(request)
+            sent = (request.get_header("Cookie") or "").encode("latin-1", "replace")
+            found |= dict(pair.partition(b"=")[::2] for pair in sent.split(b"; ") if pair and not _BREAKS.search(pair))
+        return b"; ".join(name + b"=" + value for name, value in found.items())
+
+
+class _Reply:
+    """As much of urllib's response as a cookie jar looks at."""
+
+    def __init__(self, values: list[bytes]) -> None:
+        self._message = Message()
+        for value in values:
+            self._message["Set-Cookie"] = value.decode("latin-1")
+
+    def info(self) -> Message:
+        return self._message
 
 
 def redirected(request: httpx.Request, answer: Answer) -> httpx.URL | None:
@@ -119,5 +140,5 @@ def next_request(request: httpx.Request, answer: Answer, url: httpx.URL, jar: Ja
         headers = [item for item in headers if item[0].lower() in kept]
     cookies = jar.header(url)
     if cookies:
-        headers.append((b"cookie", cookies.encode("utf-8")))
+        headers.append((b"cookie", cookies))
     return httpx.Request(method, url, headers=headers, content=content or None)
