@@ -7,6 +7,8 @@
 
     async def check(options: Options, context: Context) -> Outcome: ...
 
+and, for the documentation, `EXAMPLES`: what each shows, and its options.
+
 `check` returns an `Outcome` (the target is up, perhaps degraded) or raises `CheckFailed` (it is down) or
 `CheckImpossible` (this machine cannot run it: *unknown*). Any other exception is our own bug: *unknown* as well.
 The runner bounds the whole check by the monitor's timeout and cancels it; a check leaves no socket behind when it
@@ -15,7 +17,7 @@ is cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from types import ModuleType
@@ -26,6 +28,9 @@ import msgspec
 from pinguin.errors import InvalidInput
 
 T = TypeVar("T")
+
+Examples = Sequence[tuple[str, Mapping[str, Any]]]
+"""A sentence, and options in plain JSON types, for each."""
 
 
 class CheckOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -135,11 +140,19 @@ class CheckType:
     options: type[CheckOptions]
     check: Callable[[Any, Context], Awaitable[Outcome]]
     doc: str
+    examples: Examples = ()
 
     @classmethod
     def of(cls, module: ModuleType) -> CheckType:
         name = module.__name__.rpartition(".")[2]
-        return cls(name, module.TITLE, module.Options, module.check, (module.__doc__ or "").strip())
+        return cls(
+            name,
+            module.TITLE,
+            module.Options,
+            module.check,
+            (module.__doc__ or "").strip(),
+            getattr(module, "EXAMPLES", ()),
+        )
 
     def parse(self, options: Mapping[str, Any]) -> CheckOptions:
         """Options from plain JSON types. Raises `InvalidInput` that names each wrong field."""

@@ -18,7 +18,7 @@ import dns.reversename
 import msgspec
 
 from pinguin.checks import dns_answer
-from pinguin.checks.contract import CheckOptions, Context, Outcome, field
+from pinguin.checks.contract import CheckOptions, Context, Examples, Outcome, field
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.dns_query import NotDns, SystemServers, Truncated, over_tcp, over_udp
 from pinguin.checks.engine.dns_types import RecordType
@@ -32,6 +32,36 @@ from pinguin.checks.verdict import too_slow, wrong_host
 from pinguin.errors import CheckFailed, CheckImpossible, InvalidInput
 
 TITLE = "DNS record"
+
+EXAMPLES: Examples = [
+    ("A name that has an address.", {"name": "example.org"}),
+    (
+        "These mail servers and no others, asked of one name server.",
+        {
+            "name": "example.org",
+            "record_type": "MX",
+            "expected": ["10 mx1.example.org.", "20 mx2.example.org."],
+            "match": "exact",
+            "resolver": "192.0.2.53",
+        },
+    ),
+    (
+        "The same serial on all servers of a zone.",
+        {
+            "name": "example.org",
+            "record_type": "SOA",
+            "resolver": "ns1.example.org",
+            "compare_with": ["ns2.example.org", "ns3.example.org"],
+            "recursion": False,
+            "require_aa": True,
+        },
+    ),
+    (
+        "Over TLS, with DNSSEC verified.",
+        {"name": "example.org", "resolver": "dns.example.org", "transport": "tls", "require_ad": True},
+    ),
+    ("A name that must not exist.", {"name": "old.example.org", "rcode": "NXDOMAIN"}),
+]
 
 PORTS = {"udp": 53, "tcp": 53, "tls": 853}
 

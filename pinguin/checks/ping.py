@@ -10,7 +10,7 @@ import asyncio
 from statistics import fmean, pstdev
 from typing import Annotated
 
-from pinguin.checks.contract import CheckOptions, Context, Outcome, field
+from pinguin.checks.contract import CheckOptions, Context, Examples, Outcome, field
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.icmp import EchoSocket, Pinger, icmp_permission
 from pinguin.checks.engine.resolve import Address, IpVersion
@@ -21,6 +21,21 @@ from pinguin.errors import CheckFailed, InvalidInput
 __all__ = ["TITLE", "Options", "check", "icmp_permission"]
 
 TITLE = "Ping (ICMP)"
+
+EXAMPLES: Examples = [
+    ("Three packets.", {"host": "example.org"}),
+    (
+        "Ten over IPv6, of which one may be lost; degraded above 80 ms on average.",
+        {
+            "host": "example.org",
+            "count": 10,
+            "interval_ms": 200,
+            "max_loss_percent": 10,
+            "slow_ms": 80,
+            "ip_version": "6",
+        },
+    ),
+]
 
 
 class Options(CheckOptions, frozen=True):

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pinguin.checks.contract import CheckOptions, Context, Outcome, field
+from pinguin.checks.contract import CheckOptions, Context, Examples, Outcome, field
 from pinguin.checks.engine import starttls
 from pinguin.checks.engine.dial import dial
 from pinguin.checks.engine.failures import failure_of
@@ -25,6 +25,21 @@ from pinguin.errors import InvalidInput
 __all__ = ["TITLE", "Options", "as_bytes", "check"]
 
 TITLE = "TCP port"
+
+EXAMPLES: Examples = [
+    ("A port that accepts connections.", {"host": "db.example.org", "port": 5432}),
+    ("A mail server that greets, over STARTTLS.", {"host": "mail.example.org", "port": 587, "tls": "smtp"}),
+    (
+        "A Redis server with a password, in TLS, a step at a time.",
+        {
+            "host": "redis.example.org",
+            "port": 6380,
+            "tls": "direct",
+            "steps": [r"send AUTH {secret}\r\n", "starts +OK", r"send PING\r\n", r"matches ^\r\n\+PONG"],
+            "secret": "correct horse",
+        },
+    ),
+]
 
 
 class Options(CheckOptions, frozen=True):
@@ -104,8 +119,8 @@ class Options(CheckOptions, frozen=True):
             max_length=253,
         ),
     ] = ""
-    minimum_tls: Annotated[
-        TlsVersion, field("Least TLS version", "A server that speaks only older ones is down.", advanced=True)
+    tls_minimum: Annotated[
+        TlsVersion, field("Oldest TLS version", "A server that speaks only older ones is down.", advanced=True)
     ] = "1.2"
     client_certificate: Annotated[
         str,
@@ -183,7 +198,7 @@ async def _encrypt(wire: Wire, options: Options, context: Context, watch: Stopwa
     demand = Demand(
         verify=options.verify_tls,
         authorities=options.ca_certificates,
-        least=options.minimum_tls,
+        least=options.tls_minimum,
         client_certificate=options.client_certificate,
         client_key=options.client_key,
     )

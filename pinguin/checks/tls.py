@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pinguin.checks.contract import CheckOptions, Context, Outcome, field
+from pinguin.checks.contract import CheckOptions, Context, Examples, Outcome, field
 from pinguin.checks.engine import starttls
 from pinguin.checks.engine.certificate import now
 from pinguin.checks.engine.chain import BROKEN_HASHES, Link, out_of_order
@@ -25,6 +25,24 @@ from pinguin.checks.verdict import too_slow, wrong_host
 from pinguin.errors import InvalidInput
 
 TITLE = "TLS certificate"
+
+EXAMPLES: Examples = [
+    ("The certificate of a web site.", {"host": "example.org"}),
+    (
+        "That of a mail server, with more notice.",
+        {"host": "mail.example.org", "port": 25, "starttls": "smtp", "warning_days": 30},
+    ),
+    (
+        "By one authority alone, in TLS 1.3, with longer keys.",
+        {
+            "host": "example.org",
+            "port": 8443,
+            "issuer_contains": "Let's Encrypt",
+            "tls_minimum": "1.3",
+            "minimum_rsa_bits": 3072,
+        },
+    ),
+]
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
@@ -81,8 +99,8 @@ class Options(CheckOptions, frozen=True):
             max_length=100_000,
         ),
     ] = ""
-    minimum_tls: Annotated[
-        TlsVersion, field("Least TLS version", "A server that speaks only older ones is down.", advanced=True)
+    tls_minimum: Annotated[
+        TlsVersion, field("Oldest TLS version", "A server that speaks only older ones is down.", advanced=True)
     ] = "1.2"
     minimum_rsa_bits: Annotated[
         int,
@@ -206,7 +224,7 @@ async def check(options: Options, context: Context) -> Outcome:
 
 
 def _findings(secured: Secured, options: Options, name: str) -> Iterator[Finding]:
-    yield _version(secured, options.minimum_tls, name)
+    yield _version(secured, options.tls_minimum, name)
     chain = secured.chain
     if not chain:
         yield Finding("readable", "no", "certificate", f"the certificate of {name} cannot be read")

@@ -50,7 +50,8 @@ async def ask(check: Check, answers: Answers, **options: Any) -> Report:
 
 
 def test_every_type_that_dnspython_knows_can_be_asked_for() -> None:
-    left_out = {"NONE", "ANY", "OPT", "TKEY", "TSIG", "IXFR", "AXFR", "MAILA", "MAILB", "TYPE0", "BRID", "HHIT", "NXNAME"}
+    questions = {"NONE", "TYPE0", "ANY", "OPT", "TKEY", "TSIG", "IXFR", "AXFR", "MAILA", "MAILB"}
+    left_out = questions | {"BRID", "HHIT", "NXNAME"}  # too new: not every dnspython knows them
     known = {dns.rdatatype.to_text(each) for each in dns.rdatatype.RdataType}
     assert set(get_args(RecordType)) == known - left_out
     assert all(dns.rdatatype.from_text(name) for name in get_args(RecordType))

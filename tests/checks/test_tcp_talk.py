@@ -172,7 +172,7 @@ async def test_the_least_version(check: Check) -> None:
     with threaded(upgrading(None, server(LEAF, MIDDLE, version="TLSv1"))) as port:
         call = {"host": "127.0.0.1", "port": port, "tls": "direct", **TRUST}
         refused = await check("tcp", **call)
-        allowed = await check("tcp", **call, minimum_tls="1.0")
+        allowed = await check("tcp", **call, tls_minimum="1.0")
     assert (refused.status, refused.reason) == (Status.DOWN, "tls")
     assert "it does not speak TLS 1.2 or newer" in str(refused.message)
     assert (allowed.status, allowed.evidence["tls"]["version"]) == (Status.UP, "TLSv1")
@@ -258,7 +258,7 @@ async def test_cancelling_leaves_no_descriptor(check: Check, descriptors: Callab
         ("steps", {"steps": "expect a"}),
         ("server_name", {"server_name": "http://x"}),
         ("certificate_days", {"certificate_days": -1}),
-        ("minimum_tls", {"minimum_tls": "2.0"}),
+        ("tls_minimum", {"tls_minimum": "2.0"}),
         ("ca_certificates", {"ca_certificates": "x"}),
         ("client_key", {"client_certificate": LEAF.pem}),
         ("verify_tls", {"verify_tls": "no"}),

@@ -183,8 +183,8 @@ async def test_short_keys(check: Check) -> None:
 
 @pytest.mark.parametrize(("version", "spoken"), [("TLSv1", "1.0"), ("TLSv1_1", "1.1"), ("TLSv1_2", "1.2")])
 async def test_a_server_with_old_versions_alone(check: Check, version: str, spoken: str) -> None:
-    down = await look(check, LEAF, MIDDLE, ROOT, version=version, minimum_tls="1.3")
-    up = await look(check, LEAF, MIDDLE, ROOT, version=version, minimum_tls=spoken)
+    down = await look(check, LEAF, MIDDLE, ROOT, version=version, tls_minimum="1.3")
+    up = await look(check, LEAF, MIDDLE, ROOT, version=version, tls_minimum=spoken)
 
     assert (down.status, down.reason) == (Status.DOWN, "tls")
     assert down.message == f"127.0.0.1 speaks no newer TLS than {spoken}; 1.3 is the least"
@@ -332,7 +332,7 @@ async def test_cancelling_leaves_no_descriptor(check: Check, descriptors: Callab
         ("server_name", {"server_name": "a b"}),
         ("critical_days", {"warning_days": 5, "critical_days": 6}),
         ("warning_days", {"warning_days": 366}),
-        ("minimum_tls", {"minimum_tls": "0.9"}),
+        ("tls_minimum", {"tls_minimum": "0.9"}),
         ("minimum_rsa_bits", {"minimum_rsa_bits": -1}),
         ("fingerprints", {"fingerprints": ["abc"]}),
         ("ca_certificates", {"ca_certificates": "nonsense"}),

@@ -14,13 +14,14 @@ from pinguin.checks.conditions import Finding, judge, report
 from pinguin.checks.contract import Context, Outcome
 from pinguin.checks.engine.answer import Answer
 from pinguin.checks.evidence import text
+from pinguin.checks.http.examples import EXAMPLES
 from pinguin.checks.http.journey import Journey
 from pinguin.checks.http.options import Options
 from pinguin.checks.http.subjects import Seen, in_words
 from pinguin.checks.verdict import soon_over, too_slow
 from pinguin.errors import CheckFailed
 
-__all__ = ["TITLE", "Options", "check"]
+__all__ = ["EXAMPLES", "TITLE", "Options", "check"]
 
 TITLE = "Web page or API (HTTP)"
 
