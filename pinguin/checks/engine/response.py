@@ -45,7 +45,7 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         if not self._in_body:
-            self._first = self._first or data[:200]
+            self._first = self._first or data[:201]
             self._fed += len(data)
         try:
             self._parser.feed_data(data)

@@ -87,7 +87,7 @@ def _what_came(answer: Answer) -> dict[str, Any]:
     """Of an answer that is not as it should be: its headers, and the beginning of its body."""
     headers = {text(name, 50).lower(): text(value, 200) for name, value in answer.headers[:_SHOWN_HEADERS]}
     hidden = {name: "…" for name in headers if name.encode("utf-8", "replace") in _KEPT_BACK}
-    sample = {"body_sample": text(answer.text[:500], 500)} if answer.body else {}
+    sample = {"body_sample": text(answer.text[:501], 500)} if answer.body else {}
     return {"headers": headers | hidden, **sample}
 
 

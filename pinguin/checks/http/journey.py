@@ -11,6 +11,7 @@ from pinguin.checks.contract import Context
 from pinguin.checks.engine.answer import Answer
 from pinguin.checks.engine.chain import Link
 from pinguin.checks.engine.stopwatch import Stopwatch
+from pinguin.checks.evidence import text
 from pinguin.checks.http import requests
 from pinguin.checks.http.digest import Digest
 from pinguin.checks.http.options import Options, accepts
@@ -87,7 +88,7 @@ class Journey:
         evidence["body_bytes"] = answer.size
         kind = answer.header("content-type")
         if kind:
-            evidence["content_type"] = kind[:100]
+            evidence["content_type"] = text(kind, 100)
         return answer
 
     async def _once_more(self, request: httpx.Request, answer: Answer) -> httpx.Request | None:

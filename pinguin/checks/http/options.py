@@ -386,7 +386,8 @@ def _secrets(options: Options) -> Iterator[str]:
         yield each
         yield from each.split()[1:]  # Bearer …
     yield from (options.password, options.bearer_token, options.oauth_client_secret, options.proxy_password)
-    yield requests.basic(options.username, options.password).partition(" ")[2] if options.password else ""
+    for user, password in ((options.username, options.password), (options.proxy_username, options.proxy_password)):
+        yield requests.basic(user, password).partition(" ")[2] if password else ""
     yield from options.client_key.splitlines()
     query = requests.parse_url(options.url).query.decode("ascii")
     yield from (value for _, value in parse_qsl(query))

@@ -12,6 +12,7 @@ SHORTEST = 4
 """A shorter secret would blot out half of every text."""
 
 HIDDEN = "[secret]"
+CUT = "…"
 
 
 class Scrubber:
@@ -32,7 +33,22 @@ class Scrubber:
         return Scrubber({*self._secrets, secret})
 
     def text(self, words: str) -> str:
-        return self._pattern.sub(HIDDEN, words) if self._pattern else words
+        if not self._pattern:
+            return words
+        words = self._pattern.sub(HIDDEN, words)
+        return self._without_beginnings(words) if CUT in words else words
+
+    def _without_beginnings(self, words: str) -> str:
+        """Where a text was cut, the beginning of a secret may have stayed."""
+        parts = words.split(CUT)
+        return CUT.join([*map(self._without_beginning, parts[:-1]), parts[-1]])
+
+    def _without_beginning(self, words: str) -> str:
+        for secret in self._secrets:
+            for size in range(min(len(secret) - 1, len(words)), SHORTEST - 1, -1):
+                if words.endswith(secret[:size]):
+                    return words[:-size] + HIDDEN
+        return words
 
     def all(self, value: Any) -> Any:
         """`value` anew, every text in it scrubbed."""
