@@ -23,6 +23,7 @@ from typing import Any, Literal
 import msgspec
 
 from pinguin.checks.engine import jsonpath
+from pinguin.checks.engine.pattern import Pattern
 from pinguin.checks.engine.stopwatch import in_words
 from pinguin.checks.evidence import text
 from pinguin.errors import CheckFailed
@@ -114,6 +115,18 @@ class Finding:
 
 
 See = Callable[[Condition], Any]
+
+
+def effort(conditions: Iterable[Condition]) -> int:
+    """What judging may cost at worst, in steps of some nanoseconds for each byte that is looked at. TRAP 19"""
+    return max(map(_effort, conditions), default=1)
+
+
+def _effort(condition: Condition) -> int:
+    steps = condition.expected.steps if isinstance(condition.expected, Pattern) else 1
+    if isinstance(condition.argument, jsonpath.Path):
+        steps = max(steps, 10 if condition.argument.singular else 100)
+    return steps
 
 
 def judge(conditions: Iterable[Condition], see: See) -> list[Finding]:

@@ -241,4 +241,4 @@ async def test_a_cancelled_fetch_holds_up_nobody(check: Check) -> None:
         good = await check("http", **client(token, port))
 
     assert (late.reason, good.status) == ("timeout", Status.UP)
-    assert f"fetching a token from http://127.0.0.1:{token}/token?…" in str(late.message)
+    assert f"waiting for a token from http://127.0.0.1:{token}/token?…" in str(late.message)

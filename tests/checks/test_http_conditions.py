@@ -103,12 +103,15 @@ async def test_a_large_body_is_looked_at_beside_the_loop(check: Check) -> None: 
             longest = max(longest, time.perf_counter() - began)
 
     ticking = asyncio.create_task(tick())
-    report = await checked(
-        check, page(b"ab" * 1_500_000), conditions=["body matches [ab]*a[ab]{300}c", "body contains ab"], timeout=30
-    )
+    costly = ["body matches [ab]*a[ab]{300}c", "body contains ab"]
+    deep = ["json $..a..b..c == 1"] * 30
+    report = await checked(check, page(b"ab" * 1_500_000), conditions=costly, timeout=30)
+    small = await checked(check, page(b"ab" * 30_000), conditions=costly, timeout=30)
+    nested = await checked(check, page(b'{"a":' * 90 + b"1" + b"}" * 90), conditions=deep, timeout=30)
     ticking.cancel()
 
     assert (report.reason, report.evidence["conditions"][1]["met"]) == ("body", True)
+    assert (small.reason, nested.reason) == ("body", "body")
     assert longest < 0.5
 
 

@@ -108,6 +108,15 @@ def test_the_answer_to_head_has_no_body_whatever_it_announces() -> None:
     assert read([b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"], head=True).body == b""
 
 
+@pytest.mark.parametrize("status", [b"200", b"204", b"304"])
+def test_what_comes_behind_the_answer_changes_nothing_of_it(status: bytes) -> None:
+    first = b"HTTP/1.1 %s Words\r\nX-One: 1\r\nContent-Length: 0\r\n\r\n" % status
+    second = b"HTTP/1.1 500 Oh\r\nX-One: 2\r\nContent-Length: 3\r\n\r\nabc"
+    answer = read([first + second])
+
+    assert (answer.status, answer.header("x-one"), answer.body, answer.size) == (int(status), "1", b"", 0)
+
+
 def test_switching_protocols_ends_the_answer() -> None:
     assert read([b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nxyz"]).status == 101
 

@@ -37,6 +37,11 @@ class Answer:
         return b", ".join(found).decode("utf-8", "replace") if found else None
 
     @property
+    def weight(self) -> int:
+        """Bytes that there are to look at."""
+        return len(self.body) + sum(len(value) for _, value in self.headers)
+
+    @property
     def text(self) -> str:
         """The body as text, by the charset that it announces or else UTF-8."""
         announced = _CHARSET.search(self.header("content-type") or "")

@@ -29,6 +29,7 @@ class ResponseReader:
         self._fed = 0
         self._first = b""
         self._head = 0
+        self._status = 0
         self._headers: Headers = []
         self._body = Body(limit, keep)
         self._in_body = False
@@ -75,10 +76,10 @@ class ResponseReader:
         self._raise()
 
     def answer(self) -> Answer:
-        body, version = self._body, self._parser.get_http_version()
+        body = self._body
         return Answer(
-            status=self._parser.get_status_code(),
-            version=f"HTTP/{version}",
+            status=self._status,
+            version=f"HTTP/{self._parser.get_http_version()}",
             headers=self._headers,
             body=bytes(body.kept),
             size=body.unpacked,
@@ -91,16 +92,21 @@ class ResponseReader:
 
     # What httptools calls. An exception here would come out wrapped, so failures are noted instead.
 
+    # What comes behind the answer (a body that a 304 must not have, another answer) changes nothing of it.
+
     def on_message_begin(self) -> None:
-        self._headers = []
+        if not self.complete:
+            self._headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head += len(name) + len(value)
-        if self._head <= MAX_HEAD:
+        if self._head <= MAX_HEAD and not self.complete:
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
+        if self.complete:
+            return
+        self._status = status = self._parser.get_status_code()
         if 100 <= status < 200 and status != 101:
             return
         self._in_body = True
@@ -132,7 +138,7 @@ class ResponseReader:
 
     def _failed(self, reason: str, message: str) -> CheckFailed:
         """The failure, with what was seen of the answer up to here."""
-        seen: dict[str, Any] = {"status_code": self._parser.get_status_code()} if self._in_body else {}
+        seen: dict[str, Any] = {"status_code": self._status} if self._in_body else {}
         if self._fed and not self._in_body:
             seen["answer_sample"] = text(self._first, 200)
         return CheckFailed(reason, message, evidence=seen)

@@ -25,8 +25,8 @@ __all__ = ["EXAMPLES", "TITLE", "Options", "check"]
 
 TITLE = "Web page or API (HTTP)"
 
-LARGE = 200_000
-"""Bytes of a body that conditions take their time with."""
+LONG = 2_000_000
+"""Steps of some nanoseconds that judging an answer may take before it is done beside the event loop."""
 
 MARGIN_S = 0.05
 _SHOWN_HEADERS = 20
@@ -66,7 +66,7 @@ async def _findings(
     options: Options, context: Context, journey: Journey, answer: Answer, latency: float
 ) -> list[Finding]:
     seen = Seen(answer, latency, context.phases, context.evidence, journey.chains, journey.target, journey.redirects)
-    if len(answer.body) <= LARGE or options.keep < LARGE:
+    if options.effort == 1 or options.effort * answer.weight <= LONG:
         return judge(options.all_conditions, seen)
     context.stage = "looking at the body"
     loop = asyncio.get_running_loop()
@@ -74,7 +74,7 @@ async def _findings(
 
 
 class Readers:
-    """Two threads for large bodies: a costly condition holds up other large bodies, and nobody else. TRAP 19"""
+    """Two threads for what takes long: a costly condition holds up other costly ones, and nobody else. TRAP 19"""
 
     def __init__(self) -> None:
         self.threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="reader")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 import httpx
 import msgspec
 
-from pinguin.checks.conditions import MOST_CONDITIONS, SEEN, Condition
+from pinguin.checks.conditions import MOST_CONDITIONS, SEEN, Condition, effort
 from pinguin.checks.conditions_syntax import parse
 from pinguin.checks.contract import CheckOptions, field
 from pinguin.checks.engine.resolve import IpVersion
@@ -223,8 +223,12 @@ class Options(CheckOptions, frozen=True, dict=True):  # dict: so that cached_pro
             max_length=300,
         ),
     ] = ""
-    proxy_username: Annotated[str, field("Proxy user", advanced=True, max_length=200)] = ""
-    proxy_password: Annotated[str, field("Proxy password", secret=True, advanced=True, max_length=250)] = ""
+    proxy_username: Annotated[str, field("Proxy user", "Where the proxy wants one.", advanced=True, max_length=200)] = (
+        ""
+    )
+    proxy_password: Annotated[
+        str, field("Proxy password", "For its user.", secret=True, advanced=True, max_length=250)
+    ] = ""
     compression: Annotated[
         bool, field("Accept packed answers", "gzip and deflate. The limit below holds for both sizes.", advanced=True)
     ] = True
@@ -280,6 +284,11 @@ class Options(CheckOptions, frozen=True, dict=True):  # dict: so that cached_pro
     def all_conditions(self) -> tuple[Condition, ...]:
         """Those that were typed, and those that the plain options stand for: there is one way to judge."""
         return (*_plain_conditions(self), *parse(self.conditions, SUBJECTS))
+
+    @cached_property
+    def effort(self) -> int:
+        """What its conditions may cost, for each byte of an answer."""
+        return effort(self.all_conditions)
 
     @cached_property
     def keep(self) -> int:

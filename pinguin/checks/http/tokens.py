@@ -79,6 +79,7 @@ class Tokens:
     async def get(self, source: TokenSource, route: Route, context: Context, *, instead_of: str = "") -> str:
         """A token; a new one where the kept one is `instead_of`, which the server refused. Raises CheckFailed."""
         place = self._place(source, route)
+        context.stage = f"waiting for a token from {requests.shown(requests.parse_url(source.url))}"
         async with place.lock:
             if place.token == instead_of or time.monotonic() >= place.good_until:
                 place.token = ""
@@ -101,7 +102,6 @@ class Tokens:
 async def _fetch(source: TokenSource, route: Route, context: Context) -> tuple[str, float]:
     """A new token and its life in seconds. What is seen on the way is not the target's evidence."""
     url = requests.shown(requests.parse_url(source.url))
-    context.stage = f"fetching a token from {url}"
     apart = Context(timeout=context.timeout, resources=context.resources)
     try:
         answer = (await visit(source.request(), route, apart, Stopwatch(apart), limit=LARGEST, keep=LARGEST)).answer
