@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, get_args
 
 import dns.flags
@@ -15,10 +17,11 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from pinguin.checks import check_type
+from pinguin.checks import check_type, dns_answer
+from pinguin.checks.engine.dns_query import Truncated, parsed
 from pinguin.checks.engine.dns_types import RecordType
 from pinguin.checks.runner import Report
-from pinguin.errors import InvalidInput
+from pinguin.errors import CheckFailed, InvalidInput
 from pinguin.model import Status
 from tests.checks.certificates import house, make, server
 from tests.checks.conftest import Check, gone
@@ -239,6 +242,31 @@ async def test_a_flood_of_wrong_answers_is_a_timeout_that_says_so(check: Check) 
     report = await ask(check, other, timeout=0.3)
     assert (report.status, report.reason) == (Status.DOWN, "timeout")
     assert "1 datagram came that answered another question" in str(report.message)
+
+
+def test_answers_of_noise_never_crash() -> None:
+    """A header and a question that fit, and behind them whatever comes to mind, for every type."""
+    noise = random.Random(1)
+    understood = 0
+    for kind in get_args(RecordType) * 30:
+        wanted = check_type("dns").parse({"name": "example.test", "record_type": kind, "expected": ["x"]}).wanted()  # type: ignore[attr-defined]
+        query = dns.message.make_query("example.test", kind)
+        body = noise.randbytes(noise.choice([0, 1, 4, 8, 16, 20, 40, 100, 300]))
+        number = dns.rdatatype.from_text(kind).to_bytes(2, "big")
+        packet = bytearray(
+            query.id.to_bytes(2, "big") + b"\x81\x80\0\1\0\1\0\0\0\0\7example\4test\0" + number + b"\0\1"
+        )
+        packet += b"\xc0\x0c" + number + b"\0\1\0\0\0\x3c" + len(body).to_bytes(2, "big") + body
+        for _ in range(noise.choice([0, 0, 1, 3])):
+            packet[noise.randrange(2, len(packet))] = noise.randrange(256)
+        with suppress(CheckFailed, Truncated):
+            answer = parsed(bytes(packet), query)
+            if answer:
+                found = dns_answer.read(answer, wanted)
+                understood += 1
+                dns_answer.check_code(found, wanted, 1.0)
+                assert [*dns_answer.findings(found, wanted), found.facts(), found.essence()]
+    assert understood > 100
 
 
 async def test_large_answers(check: Check) -> None:

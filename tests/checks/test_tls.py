@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
 import time
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from pinguin.checks import check_type
-from pinguin.checks.engine.chain import out_of_order, read_chain
+from pinguin.checks.engine.chain import MOST_SHOWN, out_of_order, read_chain
 from pinguin.checks.runner import Report
 from pinguin.errors import InvalidInput
 from pinguin.model import REASONS, Status
@@ -282,6 +283,42 @@ async def test_no_tls_at_all(check: Check, handler: Prelude, reason: str, words:
         report = await check("tls", host="127.0.0.1", port=port, timeout=0.4)
     assert (report.status, report.reason) == (Status.DOWN, reason)
     assert words in str(report.message)
+
+
+async def test_a_certificate_for_thousands_of_names(check: Check) -> None:
+    leaf = make("wide", MIDDLE, names=(*(f"host-{n}.example.test" for n in range(3000)), "127.0.0.1"))
+    up = await look(check, leaf, MIDDLE, ROOT)
+    down = await look(check, leaf, MIDDLE, ROOT, server_name="other.test")
+    assert (up.status, down.reason) == (Status.UP, "certificate")
+    assert up.evidence["certificate"]["covers_host"] is True
+    assert "host-4.example.test" in str(down.message)
+    assert "host-5.example.test" not in str(down.message)
+    assert len(repr(up.evidence)) < 5000
+
+
+async def test_a_long_chain(check: Check) -> None:
+    chain = [ROOT]
+    for number in range(8):
+        chain.insert(0, make(f"Level {number}", chain[0]))
+    report = await look(check, make("leaf", chain[0], names=NAMES), *chain)
+    assert report.status is Status.UP
+    assert len(report.evidence["chain"]) == MOST_SHOWN
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_noise_instead_of_a_handshake(check: Check, seed: int) -> None:
+    noise = random.Random(seed)
+    beginning = noise.choice([b"", b"\x16\x03\x03", b"\x16\x03\x01\x00\x40\x02"])
+    greeting = beginning + noise.randbytes(noise.randrange(1, 400))
+
+    def noisy(sock: socket.socket) -> None:
+        sock.recv(1)
+        sock.sendall(greeting)
+
+    with threaded(noisy) as port:
+        report = await check("tls", host="127.0.0.1", port=port, timeout=1)
+    assert report.status is Status.DOWN
+    assert report.reason in ("tls", "reset")
 
 
 async def test_nobody_listens(check: Check) -> None:

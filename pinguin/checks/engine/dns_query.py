@@ -68,7 +68,7 @@ async def over_tcp(
         packed = question.to_wire()
         await wire.send(struct.pack("!H", len(packed)) + packed)
         (size,) = struct.unpack("!H", await _exactly(wire, 2))
-        answer = _parsed(await _exactly(wire, size), question)
+        answer = parsed(await _exactly(wire, size), question)
     finally:
         wire.close()
     if answer is None:
@@ -80,7 +80,7 @@ async def _matching(
     wire: Wire, question: dns.message.QueryMessage, strange: Callable[[], None] | None
 ) -> dns.message.Message:
     while True:
-        answer = _parsed(await wire.receive(65535), question)
+        answer = parsed(await wire.receive(65535), question)
         if answer is None:
             if strange:
                 strange()
@@ -91,7 +91,7 @@ async def _matching(
         return answer
 
 
-def _parsed(data: bytes, question: dns.message.QueryMessage) -> dns.message.Message | None:
+def parsed(data: bytes, question: dns.message.QueryMessage) -> dns.message.Message | None:
     """The message in `data`, if it answers `question`: the same id, and the same name and type asked for."""
     try:
         answer = dns.message.from_wire(data, ignore_trailing=True, raise_on_truncation=False)
