@@ -1,4 +1,8 @@
-"""Slows down guessing of passwords. Kept in memory: a restart forgets, and each web process counts for itself."""
+"""Slows down guessing of passwords. Kept in memory: a restart forgets, and each web process counts for itself.
+
+A caller is an address. Behind a proxy that is the proxy's, for everybody, unless FORWARDED_ALLOW_IPS (uvicorn's; the
+default is 127.0.0.1) names the proxy, whose X-Forwarded-For is then believed.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,13 @@ class Throttle:
         self._failures.move_to_end(key)
         while len(self._failures) > 10_000:
             self._failures.popitem(last=False)
+
+    def take_back(self, key: Hashable) -> None:
+        """The last try was none: it was never decided."""
+        if recent := self._recent(key)[:-1]:
+            self._failures[key] = recent
+        else:
+            self._failures.pop(key, None)
 
     def succeeded(self, key: Hashable) -> None:
         self._failures.pop(key, None)

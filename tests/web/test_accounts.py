@@ -7,6 +7,8 @@ from litestar import Litestar
 
 from pinguin.db import Pool
 from pinguin.settings import Settings
+from pinguin.web.passwords import MOST_WAITING
+from pinguin.web.service import Web
 from pinguin.web.sessions import cookie
 from pinguin.web.throttle import Throttle
 from tests.factory import fetch
@@ -104,6 +106,48 @@ async def test_guessing_is_slowed_down(visitor: Client, pool: Pool) -> None:
     assert "Try again in 10 min" in answer.text
 
 
+async def test_guesses_that_come_at_once_are_counted_before_they_are_looked_at(
+    app: Litestar, visitor: Client, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await account(pool)
+    passwords, looked_at = app.state.web.passwords, 0
+    verify = passwords.verify
+
+    async def counted(*given: str) -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        good: bool = await verify(*given)
+        return good
+
+    monkeypatch.setattr(passwords, "verify", counted)
+    tries = (visitor.post("/sign-in", data={"name": "ada", "password": f"guess {n}"}) for n in range(60))
+    answers = [answer.status_code for answer in await asyncio.gather(*tries)]
+    assert (looked_at, answers.count(422), answers.count(429)) == (8, 8, 52)
+
+
+async def test_only_so_many_wait_for_their_password_to_be_looked_at(app: Litestar, visitor: Client, pool: Pool) -> None:
+    await account(pool)
+    web: Web = app.state.web
+    web.guesses, web.callers = Throttle(most=1000, window_s=600), Throttle(most=1000, window_s=600)
+    tries = (visitor.post("/sign-in", data={"name": "ada", "password": "a guess"}) for _ in range(100))
+    async with web.passwords._turns, web.passwords._turns:
+        trying = asyncio.gather(*tries)
+        await asyncio.sleep(1)
+    answers = await trying
+    assert [answer.status_code for answer in answers].count(422) == MOST_WAITING + 2
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert "Too many people are signing in at once. Try again in a few seconds." in refused.text
+    assert len(web.callers._failures["127.0.0.1"]) == MOST_WAITING + 2
+
+
+async def test_who_signs_in_is_forgiven_all_tries(app: Litestar, visitor: Client, pool: Pool) -> None:
+    await account(pool)
+    for password in ("a guess", PASSWORD):
+        await visitor.post("/sign-in", data={"name": "ada", "password": password})
+    web: Web = app.state.web
+    assert (dict(web.guesses._failures), dict(web.callers._failures)) == ({}, {})
+
+
 async def test_signing_out_ends_the_session_for_good(client: Client, pool: Pool) -> None:
     token = client.cookies["pinguin"]
     assert (await client.submit("/sign-out")).headers["location"] == "/sign-in"
@@ -133,6 +177,17 @@ def test_a_throttle_forgives_who_succeeds() -> None:
     throttle.failed("a")
     throttle.succeeded("a")
     assert throttle.wait_s("a") == 0
+
+
+def test_a_throttle_takes_back_a_try_that_was_none() -> None:
+    throttle = Throttle(most=2, window_s=10)
+    throttle.failed("a")
+    throttle.failed("a")
+    throttle.take_back("a")
+    assert throttle.wait_s("a") == 0
+    throttle.take_back("a")
+    throttle.take_back("a")
+    assert not throttle._failures
 
 
 def test_a_throttle_does_not_grow_without_end() -> None:

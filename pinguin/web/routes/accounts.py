@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from litestar import Response, get, post
@@ -65,12 +66,11 @@ async def sign_in(request: Req) -> Response[Any]:
     if wait_s > 0:
         words = f"There were too many tries. Try again in {max(1, round(wait_s / 60))} min."
         return _sign_in(request, name, wanted, words, status_code=429)
-    user_id = await _account(web, name, password)
+    user_id = await _counted(web, guess, _account(web, name, password))
     if user_id is None:
-        web.guesses.failed(guess)
-        web.callers.failed(caller)
         return _sign_in(request, name, wanted, "This name and password do not go together.", status_code=422)
     web.guesses.succeeded(guess)
+    web.callers.succeeded(caller)
     return await _signed_in(web, user_id, wanted)
 
 
@@ -81,6 +81,19 @@ async def sign_out(request: Req) -> Response[Any]:
     async with connection(web.pool) as conn:
         await accounts.close_session(conn, token_hash(token))
     return Redirect("/sign-in", status_code=303, cookies=[cookie(web.settings, "")])
+
+
+async def _counted(web: Web, guess: tuple[str, str], trying: Awaitable[int | None]) -> int | None:
+    """A try counts before it is decided: of a thousand that come at once, few may be looked at."""
+    caller, _ = guess
+    web.guesses.failed(guess)
+    web.callers.failed(caller)
+    try:
+        return await trying
+    except Exception:
+        web.guesses.take_back(guess)
+        web.callers.take_back(caller)
+        raise
 
 
 async def _account(web: Web, name: str, password: str) -> int | None:
