@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import httpx
 import pytest
+import structlog
 from litestar import Litestar
 
 from pinguin.broker import Broker
@@ -15,6 +16,7 @@ from pinguin.db import Pool, make_pool
 from pinguin.settings import Settings
 from pinguin.web import views
 from pinguin.web.app import create_app
+from pinguin.web.routes import health
 from tests.conftest import Services
 from tests.factory import add_monitor
 from tests.web.conftest import ADDRESS, Client, account, browser
@@ -36,8 +38,30 @@ async def test_with_the_database_away_every_page_says_so(stack: Services, broker
                 assert "content-security-policy" in answer.headers
             ready = await client.get("/readyz")
             assert (ready.status_code, ready.json()["redis"]) == (503, "ok")
-            assert "does not answer" in ready.json()["database"]
+            assert ready.json()["database"] == "does not answer"
+            assert ready.json()["reasons"] == ["the database does not answer"]
             assert (await client.get("/healthz")).json() == {"status": "alive"}
+
+
+async def test_readiness_tells_strangers_nothing_about_connections(
+    visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def complaint(_: object) -> str:
+        return "connection to server at 10.0.0.7, port 5432 failed for user hunter2"
+
+    monkeypatch.setattr(health, "database_complaint", complaint)
+    monkeypatch.setattr(health, "redis_complaint", complaint)
+    with structlog.testing.capture_logs() as logged:
+        ready = await visitor.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json() == {
+        "status": "not ready",
+        "reasons": ["the database does not answer"],
+        "notes": ["pages work and poll, but are not live: Redis does not answer"],
+        "database": "does not answer",
+        "redis": "does not answer",
+    }
+    assert "hunter2" in logged[0]["database"]
 
 
 async def test_our_own_faults_show_no_details(client: Client, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
