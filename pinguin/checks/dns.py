@@ -246,10 +246,15 @@ class _Asking:
         """Whether all further servers answer the same. They are asked at once."""
         servers = self._options.compare_with
         self._watch.stage(f"waiting for {', '.join(servers)[:200]}")
-        answers = await _all([partial(self._other, server, wanted) for server in servers])
+        answers = await _all([partial(self._aside()._other, server, wanted) for server in servers])
         told = {self._context.evidence["resolver"]: mine.essence()} | dict(zip(servers, answers, strict=True))
         self._context.evidence["servers"] = {name: seen[:200] for name, seen in told.items()}
         return dns_answer.same_everywhere(told, wanted)
+
+    def _aside(self) -> _Asking:
+        """Asks another server meanwhile, with phases and evidence of its own, which nobody looks at."""
+        context = Context(timeout=self._watch.seconds_left(), resources=self._context.resources)
+        return _Asking(self._options, context, Stopwatch(context))
 
     async def _other(self, server: str, wanted: dns_answer.Wanted) -> str:
         """What `server` answers, in short; an error is told as such."""

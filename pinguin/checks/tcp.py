@@ -176,16 +176,17 @@ async def check(options: Options, context: Context) -> Outcome:
     watch = Stopwatch(context)
     wire = await dial(options.host, options.port, options.ip_version, context, watch)
     try:
+        script = options.script()
         secured = await _encrypt(wire, options, context, watch)
         talk = Talk(wire, watch, context.evidence, options.secret)
         if secured:
             talk.take(secured.early)
-        await talk.run(options.script())
+        await talk.run(script)
     except OSError as error:
         raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
     finally:
         wire.close()
-    latency = watch.total_ms()
+    latency = secured.took_ms if secured and not script else watch.total_ms()
     ending = soon_over(secured.chain, options.certificate_days) if secured else None
     return Outcome(latency, degraded=ending or too_slow(latency, options.slow_ms))
 

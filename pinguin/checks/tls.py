@@ -214,7 +214,7 @@ async def check(options: Options, context: Context) -> Outcome:
         if options.starttls != "no":
             await starttls.start(options.starttls, wire, watch)
         secured = await secure(wire, name, demand, context, watch)
-        latency = sum(context.phases.values())
+        latency = secured.took_ms
     except OSError as error:
         raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
     finally:

@@ -327,6 +327,22 @@ async def test_dns_over_tls(check: Check) -> None:
     assert "is not for dns.test" in str(other.message)
 
 
+async def test_other_servers_over_tls_leave_no_mark_on_the_first_ones_evidence(check: Check) -> None:
+    other = make("127.0.0.1", ROOT, names=("127.0.0.1",))
+    with (
+        threaded(upgrading(None, server(LEAF, MIDDLE), over_stream(zone(A)))) as one,
+        threaded(upgrading(None, server(other), over_stream(zone(A)))) as two,
+    ):
+        call = {"name": "example.test", "transport": "tls", "ca_certificates": ROOT.pem}
+        report = await check("dns", **call, resolver=f"127.0.0.1:{one}", compare_with=[f"localhost:{two}"], timeout=3)
+        right = await check("dns", **call, resolver=f"127.0.0.1:{one}", compare_with=[f"127.0.0.1:{two}"])
+    assert report.reason == "certificate"
+    assert f"localhost:{two}: the certificate is not for localhost" in str(report.message)
+    assert (right.status, len(right.evidence["chain"])) == (Status.UP, 3)
+    assert right.latency_ms
+    assert sum(right.phases.values()) <= right.latency_ms + 0.001
+
+
 async def test_dns_over_tls_to_a_server_without_it(check: Check) -> None:
     async with name_server(zone(A)) as port, serving(silent) as mute:
         call = {"name": "example.test", "transport": "tls", "timeout": 0.3}

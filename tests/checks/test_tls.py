@@ -249,7 +249,7 @@ async def test_another_server_name(check: Check) -> None:
 async def test_starttls(check: Check, protocol: str) -> None:
     with threaded(upgrading(PRELUDES[protocol], server(LEAF, MIDDLE))) as port:
         report = await check("tls", host="127.0.0.1", port=port, starttls=protocol, ca_certificates=ROOT.pem)
-    assert (report.status, report.message) == (Status.UP, None)
+    assert (report.status, report.message, set(report.phases)) == (Status.UP, None, {"connect", "tls"})
     assert len(report.evidence["chain"]) == 3
 
 

@@ -61,7 +61,8 @@ class Secured:
     """What a finished handshake showed. early: what the server sent before it was asked for anything.
 
     sent: the chain as the server sent it. verified: the one that leads to a trusted root, or [] without verification.
-    client_certificate: whether the server asked for one.
+    client_certificate: whether the server asked for one. took_ms: look-up,
+    connection and handshake, without what we did ourselves in between, such as making a context.
     """
 
     version: str
@@ -69,6 +70,7 @@ class Secured:
     sent: list[Link]
     verified: list[Link]
     client_certificate: bool
+    took_ms: float = 0.0
     early: bytes = b""
 
     @property
@@ -122,6 +124,7 @@ async def secure(wire: Wire, name: str, demand: Demand, context: Context, watch:
         sock = await wire.start_tls(made, name.rstrip("."))
         watch.done("tls")
         found = _found(sock, demand, contexts)
+        found.took_ms = sum(context.phases.values())
         _show(found, sock, name, context)
         if found.client_certificate:
             found.early = await _accepted(wire, sock, demand, contexts, watch)

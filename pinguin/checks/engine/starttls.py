@@ -29,6 +29,7 @@ async def start(protocol: StartTls, wire: Wire, watch: Stopwatch) -> None:
     watch.begin(f"waiting for {protocol} to offer TLS")
     talk = Talk(wire, protocol)
     await _PROTOCOLS[protocol](talk)
+    watch.done("tls")
     if talk.rest:
         raise CheckFailed("protocol", f"{wire.address} goes on in the clear after it agreed to TLS")
 
