@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pinguin.checks.conditions_syntax import parse
 from pinguin.checks.http.subjects import SUBJECTS
 from pinguin.checks.runner import Report
 from pinguin.model import REASONS, Status
@@ -156,3 +159,32 @@ async def test_upside_down_says_nothing_of_what_this_machine_cannot_do(
     monkeypatch.setattr("pinguin.checks.engine.wire.socket.socket", none_left)
 
     assert (await check("http", url="http://127.0.0.1:1/", upside_down=True)).status is Status.UNKNOWN
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "conditions.md").read_text(encoding="utf-8")
+
+
+def test_the_documents_examples_are_conditions() -> None:
+    lines = DOCUMENT.split("```")[1].strip().splitlines()
+    assert len(parse(lines, SUBJECTS)) == len(lines) > 10
+
+
+def test_the_document_names_every_subject_and_operator() -> None:
+    rows = DOCUMENT.partition("## Subjects")[2]
+    assert [name for name in SUBJECTS if not re.search(rf"`{name}( NAME| \$.PATH)?`", rows)] == []
+    words = [
+        "==",
+        "!=",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "in",
+        "contains",
+        "startswith",
+        "endswith",
+        "matches",
+        "exists",
+        "missing",
+    ]
+    assert [word for word in words if f"`{word}`" not in rows] == []
