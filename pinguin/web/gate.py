@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -37,6 +38,24 @@ async def account_only(request: Req) -> Response[Any] | None:
     return None
 
 
+def known_host(request: Req) -> bool:
+    """Whether the address in the browser is one that no stranger can point at us (DNS rebinding).
+
+    That is a loopback name, an IP address, or the name that we listen on.
+    """
+    try:
+        host = urlsplit("//" + request.headers.get("host", "")).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost") or host == of(request).settings.web_host.lower():
+        return host != ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 async def form(request: Req) -> dict[str, str]:
     """The fields of a sent form; of fields with the same name, the last."""
     if "form" not in request.state:
@@ -60,7 +79,7 @@ async def _same_site(request: Req) -> None:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise ClientException("Only forms are taken here.", status_code=415)
     site = request.headers.get("sec-fetch-site")
-    origin = urlsplit(request.headers.get("origin", "")).netloc
+    origin = request.headers.get("origin", "").partition("://")[2]
     if site != "same-origin" and (site is not None or origin != request.headers.get("host")):
         raise PermissionDeniedException("This request came from another site, so it was refused.")
 

@@ -61,7 +61,7 @@ async def open_pool(stack: Services) -> AsyncIterator[Pool]:
 @pytest.fixture(scope="session")
 async def one_app(stack: Services, open_pool: Pool) -> AsyncIterator[Litestar]:
     """To make an app takes longer than most tests."""
-    settings = Settings(database_url=stack.database_url, redis_url=stack.redis_url)
+    settings = Settings(database_url=stack.database_url, redis_url=stack.redis_url, web_host="pinguin.test")
     async with Broker.connect(stack.redis_url) as broker:
         yield create_app(settings, open_pool, broker)
 

@@ -51,6 +51,39 @@ async def test_with_an_account_the_set_up_is_closed(visitor: Client, pool: Pool)
 
 
 @pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        ("evil.test", 403),
+        ("evil.test:8080", 403),
+        ("127.0.0.1.evil.test", 403),
+        ("notlocalhost", 403),
+        ("[::1", 403),
+        ("", 403),
+        ("localhost:8080", 200),
+        ("a.localhost", 200),
+        ("127.0.0.1:8080", 200),
+        ("192.168.1.7", 200),
+        ("[::1]:8080", 200),
+        ("PINGUIN.test", 200),
+    ],
+)
+async def test_no_name_that_a_stranger_chose_leads_to_the_first_account(
+    visitor: Client, pool: Pool, host: str, code: int
+) -> None:
+    shown = await visitor.get("/setup", headers={"Host": host})
+    assert shown.status_code == code
+    assert ("http://127.0.0.1:8080/setup" in shown.text) == (code == 403)
+    sent = await visitor.post("/setup", data=first(), headers={"Host": host, "Origin": f"http://{host}"})
+    assert (sent.status_code == 403) == (code == 403)
+    assert len(await fetch(pool, "select 1 from users")) == (code == 200)
+
+
+async def test_with_an_account_any_name_leads_to_the_sign_in(visitor: Client, pool: Pool) -> None:
+    await account(pool)
+    assert (await visitor.get("/setup", headers={"Host": "status.example"})).headers["location"] == "/sign-in"
+
+
+@pytest.mark.parametrize(
     ("sent", "shown"),
     [
         (first(name=""), "Name is required"),

@@ -93,6 +93,7 @@ FOREIGN = (
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
     {"Origin": ""},
+    {"Origin": "http://[::1"},
 )
 
 

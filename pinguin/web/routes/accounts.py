@@ -6,11 +6,12 @@ from collections.abc import Awaitable
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.exceptions import PermissionDeniedException
 from litestar.response import Redirect, Template
 
 from pinguin.db import connection
 from pinguin.store import accounts
-from pinguin.web.gate import form, local_address
+from pinguin.web.gate import form, known_host, local_address
 from pinguin.web.passwords import wrong_password
 from pinguin.web.service import Req, Web, of
 from pinguin.web.sessions import LIFETIME_S, cookie, cookie_name, new_token, token_hash
@@ -22,12 +23,17 @@ async def show_setup(request: Req) -> Response[Any]:
     async with connection(of(request).pool) as conn:
         if await accounts.any_account(conn):
             return Redirect("/sign-in", status_code=303)
+    _refuse_strange_host(request)
     return _setup(request, "", {})
 
 
 @post("/setup", status_code=200)
 async def set_up(request: Req) -> Response[Any]:
     web, sent = of(request), await form(request)
+    async with connection(web.pool) as conn:
+        if await accounts.any_account(conn):
+            return Redirect("/sign-in", status_code=303)
+    _refuse_strange_host(request)
     name, password = sent.get("name", "").strip(), sent.get("password", "")
     wrong = {
         "name": _wrong_name(name),
@@ -37,11 +43,9 @@ async def set_up(request: Req) -> Response[Any]:
     found = {key: words for key, words in wrong.items() if words}
     if found:
         return _setup(request, name, found, status_code=422)
+    hashed = await web.passwords.hash(password)
     async with connection(web.pool) as conn:
-        taken = await accounts.any_account(conn)
-    hashed = "" if taken else await web.passwords.hash(password)
-    async with connection(web.pool) as conn:
-        user_id = None if taken else await accounts.create_first(conn, name, hashed)
+        user_id = await accounts.create_first(conn, name, hashed)
     if user_id is None:
         return Redirect("/sign-in", status_code=303)
     return await _signed_in(web, user_id, "/")
@@ -110,6 +114,17 @@ async def _signed_in(web: Web, user_id: int, wanted: str) -> Response[Any]:
     async with connection(web.pool) as conn:
         await accounts.open_session(conn, user_id, token_hash(token), LIFETIME_S)
     return Redirect(wanted, status_code=303, cookies=[cookie(web.settings, token)])
+
+
+def _refuse_strange_host(request: Req) -> None:
+    """While anyone may make the first account, a name that another site chose must not lead here."""
+    if not known_host(request):
+        port = of(request).settings.web_port
+        raise PermissionDeniedException(
+            "The first account is made at an IP address or at localhost, so that no other site can make it."
+            f" Open this page at http://127.0.0.1:{port}/setup on the machine itself (or through an SSH tunnel),"
+            " or at the machine's IP address. After that any name works."
+        )
 
 
 def _wrong_name(name: str) -> str | None:
