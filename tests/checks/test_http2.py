@@ -15,9 +15,15 @@ import h2.events
 import h2.settings
 import pytest
 import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pinguin.checks.contract import Context, Resources
+from pinguin.checks.engine import http2
+from pinguin.checks.engine.stopwatch import Stopwatch
 from pinguin.checks.runner import Report
-from pinguin.model import Status
+from pinguin.errors import CheckFailed
+from pinguin.model import REASONS, Status
 from tests.checks.conftest import Check
 from tests.checks.servers import Handler, answering, page, serving, silent
 
@@ -243,3 +249,48 @@ async def test_redirects_and_cookies_over_http2(ask: Ask) -> None:
 
     assert report.status is Status.UP, report.message
     assert (seen[1][0][":path"], seen[1][0]["cookie"]) == ("/next", "a=1")
+
+
+class Said:
+    """A wire whose other side has said its all already."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+        self.address = "192.0.2.1:443"
+
+    async def send(self, data: bytes) -> None:
+        pass
+
+    async def receive(self) -> bytes:
+        return self._pieces.pop(0) if self._pieces else b""
+
+
+frames = st.builds(
+    lambda kind, flags, stream, payload: (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    ),
+    kind=st.integers(0, 10),
+    flags=st.integers(0, 255),
+    stream=st.sampled_from([0, 1, 2, 3]),
+    payload=st.binary(max_size=60) | st.just(b"\x88") | st.just(bytes(4)) | st.just(b"\x00\x03\x00\x00\x00\x64"),
+)
+
+
+@given(pieces=st.lists(st.one_of(frames, st.binary(max_size=200)), max_size=12), content=st.binary(max_size=50))
+@settings(deadline=None, max_examples=400)
+def test_any_bytes_give_an_answer_or_a_reason(pieces: list[bytes], content: bytes) -> None:
+    resources = Resources()
+    watch = Stopwatch(Context(timeout=1, resources=resources))
+    headers = [(b":method", b"GET"), (b":authority", b"a"), (b":scheme", b"https"), (b":path", b"/")]
+
+    async def one() -> Any:
+        wire: Any = Said([b"\x00\x00\x00\x04\x00\x00\x00\x00\x00", *pieces])
+        return await http2.exchange(wire, headers, content, watch, limit=100, keep=100)
+
+    reason, size = None, 0
+    try:
+        size = asyncio.run(one()).size
+    except CheckFailed as failure:
+        reason = failure.reason
+    assert reason is None or reason in REASONS
+    assert size <= 100
