@@ -10,6 +10,8 @@ import pytest
 
 from tests.chaos.system import System, running
 
+LOAD = ((1, 100), (2, 200))
+
 
 @pytest.fixture(scope="module")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
@@ -17,5 +19,5 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
     if sys.platform != "linux":
         pytest.skip("each monitor has an address of its own in 127/8, which only Linux gives away freely")
     folder: Path = tmp_path_factory.mktemp("chaos") / "data"
-    async with running(folder) as started:
+    async with running(folder, LOAD) as started:
         yield started

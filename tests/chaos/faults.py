@@ -166,7 +166,7 @@ async def _away(child: Child, hold_s: float) -> None:
 async def flush_valkey(system: System, hold_s: float) -> Cost:
     start = time.time()
     await system.redis.flushall()
-    while (await system.broker.depths([]))["scheduled"] < len(system.monitors):
+    while len(await system.broker.definitions()) < len(system.monitors):
         if time.time() > start + 30:
             break
         await asyncio.sleep(0.05)
@@ -261,7 +261,7 @@ FAULTS = (
     Fault("scheduler: kill -9", kill_scheduler),
     Fault("scheduler: SIGSTOP", stop_scheduler, 10, 3),
     Fault("leader: kill -9", kill_leader, short_s=1),
-    Fault("leader: SIGSTOP", stop_leader, 9, 8),
+    Fault("leader: SIGSTOP", stop_leader, 9, 7),
     Fault("worker: kill -9", kill_worker),
     Fault("worker: SIGSTOP within a lease", stop_worker, 4, 4),
     Fault("worker: SIGSTOP past a lease", stop_worker, 12, 10),
@@ -269,8 +269,8 @@ FAULTS = (
     Fault("valkey: SIGSTOP", stop_valkey, 20, 5),
     Fault("valkey: away", valkey_away, 20, 5),
     Fault("valkey: flushed", flush_valkey, forgets=True),
-    Fault("database: SIGSTOP", stop_database, 60, 12, raises=["spilled"]),
-    Fault("database: away", database_away, 60, 12, raises=["spilled"]),
+    Fault("database: SIGSTOP", stop_database, 60, 10, raises=["spilled"]),
+    Fault("database: away", database_away, 60, 10, raises=["spilled"]),
     Fault("target: cut", cut_target, 12, 4, story=["down", "up"]),
     Fault("target and canaries: cut", cut_everything, 12, 4, story=["unknown", "up"]),
     Fault("everything: rolling restart", rolling_restart),

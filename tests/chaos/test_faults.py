@@ -11,7 +11,6 @@ from tests.chaos.system import System
 SHORT = (
     "leader: SIGSTOP",
     "worker: kill -9",
-    "worker: SIGSTOP within a lease",
     "valkey: flushed",
     "database: SIGSTOP",
     "target: cut",

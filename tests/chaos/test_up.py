@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from pinguin.broker import Broker
 from pinguin.embedded.attach import attached
 from pinguin.settings import Settings
 from tests.chaos.target import Listener
@@ -104,11 +105,13 @@ async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
         await until_ready(process)
         running = Up(process, Settings(data_dir=str(folder)))
         options = Jsonb({"host": "127.0.0.1", "port": target.port})
-        await running.ask(
+        ((monitor_id,),) = await running.ask(
             "insert into monitors (name, type, target, options, interval_s, timeout_s) "
             "values ('m', 'tcp', 'loopback', %s, 1, 1) returning id",
             options,
-        )  # the next reconcile finds it
+        )
+        async with Broker.connect(attached(running.settings).redis_url) as broker:
+            await broker.announce_change([monitor_id])
         await running.until("select status = 'up' from monitor_states")
         yield running
     finally:
