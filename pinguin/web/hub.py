@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -21,7 +22,8 @@ POLL_S = 15.0
 class Page:
     """What one open page has not been told yet. Hints add up, so a slow page gets fewer and larger refreshes."""
 
-    def __init__(self, wanted: Iterable[int]) -> None:
+    def __init__(self, wanted: Iterable[int], session: bytes = b"") -> None:
+        self.session = session
         self._wanted = frozenset(wanted)
         self._due: set[int] = set()
         self._changed = False
@@ -73,9 +75,9 @@ class Hub:
         self.connected = False
 
     @contextmanager
-    def page(self, wanted: Iterable[int]) -> Iterator[Page]:
-        """An open page that shows the monitors `wanted`."""
-        page = Page(wanted)
+    def page(self, wanted: Iterable[int], session: bytes = b"") -> Iterator[Page]:
+        """An open page that shows the monitors `wanted` to the one whose session has this hash."""
+        page = Page(wanted, session)
         self._pages.add(page)
         if self._closed:
             page.end()
@@ -87,6 +89,12 @@ class Hub:
     @property
     def open_pages(self) -> int:
         return len(self._pages)
+
+    def end_session(self, session: bytes) -> None:
+        """End the pages of somebody who signed out."""
+        for page in self._pages:
+            if page.session == session:
+                page.end()
 
     def close(self) -> None:
         """End every open page, so that the server can stop."""
@@ -109,6 +117,9 @@ class Hub:
                             self._tell(event)
             except Unavailable as error:
                 _log.warning("live_waits_for_redis", error=str(error))
+            except Exception as error:  # without this task no page is ever told anything again
+                frames = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("live_failed", error=f"{type(error).__name__}: {error}", frames=frames)
             finally:
                 self.connected = False
             await backoff.wait()

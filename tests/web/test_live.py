@@ -5,9 +5,11 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString, cast
 
 import httpx
 import pytest
+import structlog
 import uvicorn
 from litestar import Litestar
 
@@ -16,7 +18,7 @@ from pinguin.db import Pool
 from pinguin.settings import Settings
 from pinguin.web.app import create_app
 from pinguin.web.hub import Hub, Page
-from pinguin.web.sessions import new_token, token_hash
+from pinguin.web.sessions import csrf_token, new_token, token_hash
 from tests.conftest import Services
 from tests.factory import add_monitor
 from tests.web.conftest import Client, account
@@ -62,8 +64,8 @@ class Stream:
 
 
 @asynccontextmanager
-async def stream(address: str, path: str, pool: Pool) -> AsyncIterator[Stream]:
-    token = new_token()
+async def stream(address: str, path: str, pool: Pool, token: str | None = None) -> AsyncIterator[Stream]:
+    token = token or new_token()
     async with pool.connection() as conn:
         await conn.execute(
             "insert into sessions values (%s, (select id from users), now(), now() + interval '1 h')",
@@ -139,6 +141,46 @@ async def test_streams_end_when_the_process_stops(live: tuple[str, Litestar], po
     assert app.state.web.hub.open_pages == 0
 
 
+async def until_open(app: Litestar, pages: int) -> None:
+    async with asyncio.timeout(5):
+        while app.state.web.hub.open_pages != pages:
+            await asyncio.sleep(0.01)
+
+
+async def test_signing_out_ends_the_streams_of_this_session_and_no_other(
+    live: tuple[str, Litestar], pool: Pool
+) -> None:
+    address, app = live
+    token = new_token()
+    async with (
+        stream(address, "/live/list?ids=", pool, token) as mine,
+        stream(address, "/live/list?ids=", pool),
+        httpx.AsyncClient(base_url=address, cookies={"pinguin": token}, headers={"Origin": address}) as client,
+    ):
+        await until_open(app, 2)
+        assert (await client.post("/sign-out", data={"_csrf": csrf_token(token)})).status_code == 303
+        with pytest.raises(AssertionError, match="the stream ended"):
+            await mine.next("news", within_s=3)
+        assert app.state.web.hub.open_pages == 1
+
+
+@pytest.mark.parametrize("how", ["delete from sessions", "update sessions set expires_at = now()"])
+async def test_a_stream_ends_soon_after_its_session_elsewhere(
+    live: tuple[str, Litestar], pool: Pool, monkeypatch: pytest.MonkeyPatch, how: LiteralString
+) -> None:
+    address, _ = live
+    monkeypatch.setattr("pinguin.web.routes.live.RECHECK_S", 0.2)
+    monkeypatch.setattr("pinguin.web.routes.live.POLL_S", 0.1)
+    async with stream(address, "/live/list?ids=", pool) as events:
+        with pytest.raises(TimeoutError):
+            await events.next("news", within_s=1.5)
+    async with stream(address, "/live/list?ids=", pool) as events:
+        async with pool.connection() as conn:
+            await conn.execute(how)
+        with pytest.raises(AssertionError, match="the stream ended"):
+            await events.next("news", within_s=5)
+
+
 async def test_where_events_do_not_come_through_the_page_polls(client: Client, pool: Pool) -> None:
     monitor = await add_monitor(pool)
     await add_result(pool, monitor)
@@ -183,3 +225,34 @@ async def test_the_hub_comes_back_when_redis_does(stack: Services, broker: Broke
         assert (before, hub.connected) == (False, True)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+class Odd:
+    """A broker whose first subscription breaks in a way that nobody thought of."""
+
+    def __init__(self) -> None:
+        self.subscriptions = 0
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[Odd]:
+        self.subscriptions += 1
+        yield self
+
+    async def next(self, _: float) -> Event:
+        if self.subscriptions == 1:
+            raise ValueError("not an event")
+        await asyncio.sleep(0.01)
+        return Event("result", [7])
+
+
+async def test_nothing_unexpected_ends_live_updates_for_good() -> None:
+    hub = Hub(cast(Broker, Odd()))
+    with structlog.testing.capture_logs() as logged, hub.page([7]) as page:
+        running = asyncio.create_task(hub.run())
+        await page.news(5)
+        due, _ = await page.news(5)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert due == [7]
+    assert logged[0]["event"] == "live_failed"
+    assert logged[0]["error"] == "ValueError: not an event"

@@ -84,6 +84,7 @@ async def sign_out(request: Req) -> Response[Any]:
     token = request.cookies.get(cookie_name(web.settings), "")
     async with connection(web.pool) as conn:
         await accounts.close_session(conn, token_hash(token))
+    web.hub.end_session(token_hash(token))
     return Redirect("/sign-in", status_code=303, cookies=[cookie(web.settings, "")])
 
 

@@ -14,19 +14,22 @@ from litestar.response.sse import ServerSentEventMessage
 
 from pinguin.db import connection
 from pinguin.errors import InvalidInput, NotFound, Unavailable
-from pinguin.store import monitors, upkeep
+from pinguin.store import accounts, monitors, upkeep
 from pinguin.store.monitors import Filter
 from pinguin.web import views
-from pinguin.web.hub import POLL_S, Hub
+from pinguin.web.hub import POLL_S
 from pinguin.web.routes.listing import ORDER, PAGE
 from pinguin.web.routes.monitor import exists
-from pinguin.web.service import Req, aware, of
+from pinguin.web.service import Req, Web, aware, of
+from pinguin.web.sessions import cookie_name, token_hash
 from pinguin.web.templating import render
 
 PACE_S = 1.0
 """A page is told news at most this often."""
 LONGEST_S = 3600.0
-"""A stream ends after this time and the browser comes back, so that an ended session is noticed."""
+"""A stream ends after this time and the browser comes back."""
+RECHECK_S = 120.0
+"""A stream looks this often whether its session lasts: it may have run out, or been ended by another web process."""
 
 Messages = AsyncGenerator[ServerSentEventMessage, None]
 
@@ -46,7 +49,7 @@ async def live_list(request: Req) -> ServerSentEvent:
     async def message(due: list[int]) -> str:
         return _text(request, await _list_news(request, due))
 
-    return ServerSentEvent(_stream(of(request).hub, ids, message), headers={"X-Accel-Buffering": "no"})
+    return ServerSentEvent(_stream(request, ids, message), headers={"X-Accel-Buffering": "no"})
 
 
 @get("/live/list/rows")
@@ -61,7 +64,7 @@ async def live_monitor(request: Req, monitor_id: FromPath[int]) -> ServerSentEve
     async def message(_: list[int]) -> str:
         return _text(request, await _monitor_news(request, monitor_id, seen))
 
-    stream = _stream(of(request).hub, [exists(monitor_id)], message)
+    stream = _stream(request, [exists(monitor_id)], message)
     return ServerSentEvent(stream, headers={"X-Accel-Buffering": "no"})
 
 
@@ -113,13 +116,18 @@ def _text(request: Req, template: Template) -> str:
     return text
 
 
-async def _stream(hub: Hub, ids: list[int], message: Callable[[list[int]], Awaitable[str]]) -> Messages:
+async def _stream(request: Req, ids: list[int], message: Callable[[list[int]], Awaitable[str]]) -> Messages:
     """`news` events with fragments, and `list` events when monitors were added, edited or deleted."""
-    ends = time.monotonic() + LONGEST_S
-    with hub.page(ids) as page:
+    hub, session = of(request).hub, token_hash(request.cookies.get(cookie_name(of(request).settings), ""))
+    ends, recheck = time.monotonic() + LONGEST_S, time.monotonic() + RECHECK_S
+    with hub.page(ids, session) as page:
         yield ServerSentEventMessage(comment="open", retry=2000)
         while time.monotonic() < ends:
             due, changed = await page.news(POLL_S)
+            if time.monotonic() >= recheck:
+                recheck = time.monotonic() + RECHECK_S
+                if not await _lasts(of(request), session):
+                    return
             if page.ended:
                 return
             if not hub.connected:
@@ -127,6 +135,15 @@ async def _stream(hub: Hub, ids: list[int], message: Callable[[list[int]], Await
             for event in await _events(due, changed, message):
                 yield event
             await asyncio.sleep(PACE_S)
+
+
+async def _lasts(web: Web, session: bytes) -> bool:
+    """While the database is away nobody is signed out."""
+    try:
+        async with connection(web.pool) as conn:
+            return await accounts.session(conn, session) is not None
+    except Unavailable:
+        return True
 
 
 async def _events(
