@@ -135,7 +135,7 @@ async def _consuming(consumer: Consumer) -> AsyncIterator[None]:
 
 async def _all_scheduled(broker: Broker, monitors: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while (await broker.depths([]))["scheduled"] < monitors:
+        while (await broker.look(60)).scheduled < monitors:
             await asyncio.sleep(0.5)
 
 
