@@ -11,15 +11,19 @@ from typing import Any, Literal
 
 import msgspec
 import redis.asyncio as aioredis
+import structlog
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from pinguin.errors import Unavailable
 from pinguin.model import Definition, Job
 from pinguin.redis_url import RedisAddress, parse
+
+_log = structlog.get_logger(__name__)
 
 _LUA = Path(__file__).parent / "lua"
 _QUEUE = "pinguin:queue:"
@@ -32,6 +36,7 @@ _EPOCH = "pinguin:epoch"
 _EVENTS = "pinguin:events"
 _SPILL = "pinguin:spill"
 _DRAINER = "pinguin:drainer"
+_ASIDE = "pinguin:spill:aside"
 _WORKERS = "pinguin:workers"
 
 COUNTERS = ("pushed", "missed", "overlapping", "stale", "superseded", "reaped", "spilled", "lost")
@@ -82,7 +87,11 @@ class Subscription:
         """The next event, or None when none comes in time. Raises `Unavailable`."""
         with _away():
             message = await self._pubsub.get_message(timeout=timeout_s)
-        return None if message is None else msgspec.json.decode(message["data"], type=Event)
+        try:
+            return None if message is None else msgspec.json.decode(message["data"], type=Event)
+        except msgspec.DecodeError as error:  # from another version of Pinguin: the reconcile knows without it
+            _log.warning("event_not_understood", error=str(error))
+            return None
 
 
 class Broker:
@@ -144,8 +153,15 @@ class Broker:
         """Every definition that Redis has and has scheduled, as `str(Definition)`."""
         with _away():
             texts = await self._redis.hgetall(_DEFINITIONS)
-            scheduled = set(await self._redis.zrange(_SCHEDULE, 0, -1))
-        return {int(k): str(v) for k, v in texts.items() if k in scheduled}
+            slots = await self._redis.zrange(_SCHEDULE, 0, -1, withscores=True)
+            scheduled = {str(pair[0]): float(pair[1]) for pair in slots}
+            now = (await self.now()).timestamp()
+        # A slot further away than an interval is from before a clock was set back: as good as none.
+        return {
+            int(monitor_id): str(text)
+            for monitor_id, text in texts.items()
+            if monitor_id in scheduled and scheduled[str(monitor_id)] <= now + int(str(text).split(":")[1]) + 1
+        }
 
     # -- jobs
 
@@ -199,11 +215,29 @@ class Broker:
         """Forget results that are committed; how many still wait."""
         return int(await self._run("drained", *numbers))
 
+    async def set_aside(self, text: str) -> None:
+        """Keep a spilled result that cannot be read, for people: the last thousand."""
+        with _away():
+            await self._redis.lpush(_ASIDE, text)
+            await self._redis.ltrim(_ASIDE, 0, 999)
+
+    async def untold_loss(self) -> int:
+        """How many results were lost to the spill's limit that `tell_loss` was not told of."""
+        counters = await self.counters()
+        return counters.get("lost", 0) - counters.get("lost_told", 0)
+
+    async def tell_loss(self, results: int) -> None:
+        """So many of the lost results have been shown to people."""
+        with _away():
+            await self._redis.hincrby(_COUNTERS, "lost_told", results)
+
     async def may_drain(self, name: str, ttl_s: float) -> bool:
         """Whether `name` writes spilled results for the next `ttl_s` seconds: one worker at a time, to keep order."""
         with _away():
-            taken = await self._redis.set(_DRAINER, name, nx=True, px=int(ttl_s * 1000))
-            return bool(taken) or await self._redis.get(_DRAINER) == name
+            if await self._redis.set(_DRAINER, name, nx=True, px=int(ttl_s * 1000)):
+                return True
+            ours = await self._redis.get(_DRAINER) == name
+            return bool(ours and await self._redis.pexpire(_DRAINER, int(ttl_s * 1000)))
 
     # -- who is there
 
@@ -275,14 +309,6 @@ class Broker:
                 await pubsub.get_message(timeout=5)  # the confirmation
             yield Subscription(pubsub)
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Events as they come, from the first `anext` on."""
-        async with self.subscribe() as subscription:
-            while True:
-                event = await subscription.next(10)
-                if event is not None:
-                    yield event
-
     # -- what doctor and metrics show
 
     async def counters(self) -> dict[str, int]:
@@ -296,17 +322,6 @@ class Broker:
             text = await self._redis.lindex(_QUEUE + region, -1)
             seconds, _ = await self._redis.time()
         return None if text is None else float(seconds - _job(str(text), region).slot)
-
-    async def depths(self, regions: Iterable[str]) -> dict[str, int]:
-        """How much is scheduled, leased, and queued by region."""
-        with _away():
-            queues = {region: await self._redis.llen(_QUEUE + region) for region in regions}
-            return {
-                "scheduled": await self._redis.zcard(_SCHEDULE),
-                "leased": await self._redis.zcard(_LEASES),
-                "spilled": await self._redis.zcard(_SPILL),
-                **{f"queued in {region}": length for region, length in queues.items()},
-            }
 
     async def look(self, seen_within_s: float) -> Pipeline:
         """Everything that metrics show, in two round trips. seen_within_s: of workers that count as living."""
@@ -349,6 +364,7 @@ def _client(address: RedisAddress, ending: AsyncExitStack) -> aioredis.Redis:
         "decode_responses": True,
         "socket_connect_timeout": 5,
         "socket_timeout": 15,
+        "health_check_interval": 10,
         "retry": Retry(NoBackoff(), 0),
         "db": address.db,
         "username": address.username,
@@ -398,8 +414,10 @@ def _job(text: str, region: str) -> Job:
 
 @contextmanager
 def _away() -> Iterator[None]:
-    """Redis that does not answer, in the words of every loop of ours."""
+    """Redis that does not answer, or refuses (full, read-only, loading), in the words of every loop of ours."""
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError, OSError) as error:
         raise Unavailable(f"Redis does not answer: {error}") from error
+    except RedisError as error:
+        raise Unavailable(f"Redis refuses: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +18,9 @@ from psycopg_pool import AsyncConnectionPool
 from pinguin.errors import PinguinError, Unavailable
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
+
+_ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15000}
+"""So that a host which is gone without a word is noticed within half a minute. (On a unix socket they mean nothing.)"""
 
 Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
@@ -52,20 +56,25 @@ def make_pool(url: str, size: int, timeout_s: float = 10, check: bool = True) ->
         reconnect_timeout=5,
         max_lifetime=1800,
         check=AsyncConnectionPool.check_connection if check else None,
-        kwargs={"autocommit": True, "connect_timeout": 5, "application_name": "pinguin"},
+        kwargs={"autocommit": True, "connect_timeout": 5, "application_name": "pinguin", **_ALIVE},
         connection_class=AsyncConnection[Any],
     )
 
 
 @asynccontextmanager
-async def connection(pool: Pool, timeout_s: float | None = None) -> AsyncIterator[Connection]:
+async def connection(
+    pool: Pool, timeout_s: float | None = None, within_s: float | None = None
+) -> AsyncIterator[Connection]:
     """A connection from the pool, within `timeout_s` or the pool's own patience.
 
+    within_s: how long the whole block may take, for a database that takes statements and never answers.
     Raises `Unavailable` when the database is away, in whatever way it went.
     """
     try:
-        async with pool.connection(timeout_s) as conn:
+        async with asyncio.timeout(within_s), pool.connection(timeout_s) as conn:
             yield conn
+    except TimeoutError as error:
+        raise Unavailable(f"the database did not answer within {within_s:g} s") from error
     except (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg.OperationalError, OSError) as error:
         raise Unavailable(f"the database does not answer: {error}") from error
 
@@ -86,10 +95,11 @@ async def migrate(url: str) -> list[str]:
     """
     async with await _connect(url) as conn:
         await conn.execute("set client_min_messages = warning")
-        await conn.execute("create extension if not exists timescaledb")
-        await conn.execute(
+        await _create(conn, "create extension if not exists timescaledb")
+        await _create(
+            conn,
             "create table if not exists schema_migrations ("
-            "number integer primary key, name text not null, applied_at timestamptz not null default now())"
+            "number integer primary key, name text not null, applied_at timestamptz not null default now())",
         )
         ran = []
         for number, name, text in migrations():
@@ -103,6 +113,14 @@ async def migrate(url: str) -> list[str]:
             _log.info("migrated", number=number, name=name)
             ran.append(f"{number:03} {name}")
         return ran
+
+
+async def _create(conn: Connection, statement: LiteralString) -> None:
+    """`if not exists` does not keep two that race from both creating: the loser looks again."""
+    try:
+        await conn.execute(statement)
+    except (psycopg.IntegrityError, psycopg.errors.DuplicateObject, psycopg.errors.DuplicateTable):
+        await conn.execute(statement)
 
 
 async def _connect(url: str) -> Connection:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
+import secrets
 import signal
+import socket
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -40,6 +43,11 @@ def configure_logs(settings: Settings, process: str) -> None:
         stream=sys.stderr, level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # we say ourselves that the database is away
+
+
+def process_name() -> str:
+    """host-random/pid: unlike any other's, also where containers share a host's name and each is process 1."""
+    return f"{socket.gethostname()}-{secrets.token_hex(3)}/{os.getpid()}"
 
 
 @contextmanager

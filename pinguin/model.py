@@ -180,9 +180,15 @@ def advance(state: State, result: Result, policy: Policy) -> tuple[State, tuple[
 
 
 def _notice_gap(state: State, result: Result, policy: Policy) -> tuple[State, Transition | None]:
-    """Unknown from the first slot that has no result, if so many are missing that the monitor had gone quiet."""
+    """Unknown from the first slot that has no result, if so many are missing that the monitor had gone quiet.
+
+    What was counted before the gap does not count after it: else a streak would span the time that nobody watched.
+    """
     last = state.last_slot
-    if last is None or state.status is Status.UNKNOWN or result.scheduled_at - last <= policy.quiet_after:
+    if last is None or result.scheduled_at - last <= policy.quiet_after:
+        return state, None
+    state = msgspec.structs.replace(state, failures=0, successes=0, unknowns=0, streak_since=None)
+    if state.status is Status.UNKNOWN:
         return state, None
     at = max(last + timedelta(seconds=policy.interval_s), state.since)
     message = f"no result from {at:%Y-%m-%d %H:%M:%S} to {result.scheduled_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -194,7 +200,7 @@ def _take_in(state: State, result: Result, policy: Policy) -> tuple[State, Trans
     counted = _count(state, result)
     status, down = _judge(counted, result, policy)
     changed = status is not state.status
-    settled = changed or (result.status.answers and not down)
+    settled = result.status is not Status.UNKNOWN and result.status.answers != down
     began = None if status is Status.UNKNOWN else counted.streak_since
     since = max(began or result.scheduled_at, state.since)
     after = msgspec.structs.replace(

@@ -11,8 +11,8 @@ from pinguin.lifecycle import stop_on_signal
 from pinguin.settings import Settings
 from pinguin.watchdog import alive
 
-GRACE_S = 10.0
-"""Beyond the worker's own grace time: to flush its results."""
+GRACE_S = 5.0
+"""Beyond the worker's own grace time, which it may need twice: to finish its checks, and to see the results kept."""
 
 
 async def many(settings: Settings, command: str, count: int) -> int:
@@ -28,7 +28,7 @@ async def many(settings: Settings, command: str, count: int) -> int:
                     f"{command} {number + 1}",
                     [sys.executable, "-m", "pinguin", command],
                     env=own.environment(),
-                    grace=settings.worker_grace_s + GRACE_S,
+                    grace=2 * settings.worker_grace_s + GRACE_S,
                 )
             async with alive(settings.watchdog_s, stop, lambda: f"{count} processes"):
                 await stop.wait()

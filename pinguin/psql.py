@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pinguin.db import SQL
 from pinguin.embedded.attach import attached
@@ -21,6 +23,10 @@ def psql(settings: Settings, arguments: Sequence[str]) -> NoReturn:
     questions = sorted(path.name for path in (SQL / "analytics").glob("*.sql"))
     if not arguments:
         print(f"Questions that are written already: {', '.join(questions)}. \\i FILE asks one.", flush=True)
-    url = attached(settings).database_url  # a relative data folder is meant from here
+    given: dict[str, Any] = conninfo_to_dict(
+        attached(settings).database_url
+    )  # a relative data folder is meant from here
+    password = given.pop("password", None)
+    environment = dict(os.environ) | ({"PGPASSWORD": str(password)} if password else {})  # not for `ps` to show
     os.chdir(SQL / "analytics")
-    os.execv(program, [program, url, *arguments])  # noqa: S606
+    os.execve(program, [program, make_conninfo(**given), *arguments], environment)  # noqa: S606

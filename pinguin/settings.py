@@ -100,6 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 values[name] = msgspec.convert(text, fields[name].type, strict=False)
             except msgspec.ValidationError as error:
                 wrong.append(f"{variable}={_shown(name, text)}: {str(error).replace('Expected', 'must be', 1)}")
+        wrong += _wrong_canaries(values.get("worker_canaries", ""))
         if wrong:
             known = ", ".join(PREFIX + name.upper() for name in fields)
             raise SettingsError("\n".join([*wrong, f"The settings are {known}."]))
@@ -111,6 +112,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             PREFIX + name.upper(): str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in msgspec.structs.asdict(self).items()
         }
+
+
+def _wrong_canaries(text: str) -> list[str]:
+    ports = [item.rpartition(":")[2] for item in text.split(",") if item]
+    variable = PREFIX + "WORKER_CANARIES"
+    return [f"{variable}: {port} is no port from 1 to 65535" for port in ports if not 1 <= int(port) <= 65535]
 
 
 def _shown(name: str, text: str) -> str:

@@ -32,7 +32,10 @@ async def up(settings: Settings) -> int:
                 _say(f"  {line}")
             for name in PROCESSES:
                 await stack.supervisor.start(
-                    name, [sys.executable, "-m", "pinguin", name], env=_environment(settings, name), grace=15
+                    name,
+                    [sys.executable, "-m", "pinguin", name],
+                    env=_environment(settings, name),
+                    grace=_grace(settings),
                 )
             if await _answers(address, stop):
                 notifier.ready()
@@ -42,6 +45,11 @@ async def up(settings: Settings) -> int:
             notifier.stopping()
             _say("Stopping …")
     return 0
+
+
+def _grace(settings: Settings) -> float:
+    """A worker may need its grace time twice: to finish its checks, and to see the results kept."""
+    return 2 * settings.worker_grace_s + 5
 
 
 def _environment(settings: Settings, name: str) -> dict[str, str]:
@@ -57,12 +65,15 @@ def _say(line: str) -> None:
 
 
 def _for_people(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def _refuse_taken_port(settings: Settings) -> None:
     """Another program on our port would answer in our place."""
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in settings.web_host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.web_host, settings.web_port))

@@ -109,6 +109,19 @@ async def test_psql_runs_beside_it(stack: Services, pool: Pool) -> None:
     assert (code, output.strip()) == (0, "42")
 
 
+async def test_psql_shows_no_password_to_ps(tmp_path: Path) -> None:
+    stand_in = tmp_path / "psql"
+    stand_in.write_text('#!/bin/sh\necho "$@" "PGPASSWORD=$PGPASSWORD"\n')
+    stand_in.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    url = "postgresql://me:hunter2@127.0.0.1:5/x"
+    code, output = await run("psql", "-c", "select 1", PINGUIN_DATABASE_URL=url, PATH=path)
+    arguments, _, password = output.rpartition(" ")
+    assert (code, password.strip()) == (0, "PGPASSWORD=hunter2")
+    assert "hunter2" not in arguments
+    assert "host=127.0.0.1" in arguments
+
+
 async def test_up_refuses_a_port_that_is_taken(tmp_path: object) -> None:
     server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
     async with server:

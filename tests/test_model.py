@@ -101,6 +101,26 @@ def test_a_gap_in_the_results_is_unknown_from_its_first_missing_slot() -> None:
     assert after.status is Status.UP
 
 
+def test_a_streak_does_not_span_a_gap() -> None:
+    """Else the time that nobody watched would be down, or up."""
+    policy = Policy(2, 2, interval_s=60, timeout_s=10)
+    state, _ = play("uud", policy)
+    after, (gap,) = advance(state, result(second=7200, status=Status.DOWN), policy)
+    assert (gap.to_status, after.status, after.failures) == (Status.UNKNOWN, Status.UNKNOWN, 1)
+    _, (down,) = advance(after, result(second=7260, status=Status.DOWN), policy)
+    assert (down.to_status, down.at - EPOCH) == (Status.DOWN, timedelta(seconds=7200))
+
+    marked = msgspec.structs.replace(state, status=Status.UNKNOWN, since=EPOCH + timedelta(seconds=180), reason="quiet")
+    again, made = advance(marked, result(second=7200, status=Status.DOWN), policy)
+    assert (made, again.failures) == ((), 1)
+
+    recovering, _ = play("ddu", policy)
+    later, (gap, back) = advance(recovering, result(second=7200), policy)
+    assert (gap.to_status, back.to_status, later.successes) == (Status.UNKNOWN, Status.DOWN, 1)
+    _, (up,) = advance(later, result(second=7260), policy)
+    assert (up.to_status, up.at - EPOCH) == (Status.UP, timedelta(seconds=7200))
+
+
 def test_a_result_that_comes_late_leaves_nothing_unknown() -> None:
     """A monitor marked quiet is unknown from its first missing slot: when that result comes after all, for no time."""
     state, _ = play("uu", Policy(1, 1))
@@ -143,13 +163,13 @@ def test_transitions_chain_and_never_go_back_in_time(sequence: list[Result], pol
 
 
 @given(st.lists(results, max_size=40), policies)
-def test_playing_a_history_twice_ends_the_same(sequence: list[Result], policy: Policy) -> None:
+def test_playing_a_history_again_changes_nothing(sequence: list[Result], policy: Policy) -> None:
     def end(state: State) -> State:
         for each in sequence:
             state, _ = advance(state, each, policy)
         return state
 
-    assert end(NEW) == end(NEW)
+    assert end(end(NEW)) == end(NEW)
 
 
 @given(st.lists(results, max_size=40), policies)

@@ -32,6 +32,8 @@ def test_values_are_parsed() -> None:
         ("PINGUIN_WEB_PORT", "many", "PINGUIN_WEB_PORT='many'"),
         ("PINGUIN_WEB_PORT", "70000", "PINGUIN_WEB_PORT='70000': must be `int` <= 65535"),
         ("PINGUIN_REGION", "Mars!", "PINGUIN_REGION='Mars!'"),
+        ("PINGUIN_WORKER_CANARIES", "127.0.0.1", "PINGUIN_WORKER_CANARIES='127.0.0.1'"),
+        ("PINGUIN_WORKER_CANARIES", "a:80,b:99999", "PINGUIN_WORKER_CANARIES: 99999 is no port from 1 to 65535"),
         ("PINGUIN_LOG_LEVEL", "loud", "PINGUIN_LOG_LEVEL='loud'"),
         ("PINGUIN_RAW_RETENTION_DAYS", "1", "must be `int` >= 8"),
     ],

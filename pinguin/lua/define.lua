@@ -17,17 +17,20 @@ for i = 3, #ARGV, 2 do
       local definition = parse_definition(text)
       redis.call('HSET', DEFINITIONS, id, text)
       redis.call('ZADD', SCHEDULE, current_slot(definition) + definition.interval, id)
-      if soon then
+      local slot = soon and extra_slot(definition)
+      if slot then
         for region in string.gmatch(definition.regions, '[^,]+') do
-          hand_out('RPUSH', region, {{id = id, slot = now, definition = definition, attempt = 1}})
+          hand_out('RPUSH', region, {{id = id, slot = slot, definition = definition, attempt = 1}})
         end
       end
       changed = changed + 1
     end
-  elseif not redis.call('ZSCORE', SCHEDULE, id) then
+  elseif text ~= '' then
     local definition = parse_definition(text)
-    redis.call('ZADD', SCHEDULE, current_slot(definition) + definition.interval, id)
-    changed = changed + 1
+    if not scheduled(id, definition) then
+      redis.call('ZADD', SCHEDULE, current_slot(definition) + definition.interval, id)
+      changed = changed + 1
+    end
   end
 end
 return changed

@@ -13,6 +13,7 @@
 -- pinguin:spill          sorted set  results that wait for Postgres, as JSON -> number, in the order in which they came
 -- pinguin:spill:healthy  sorted set  number -> number of those whose monitor was up: past the limit these go first
 -- pinguin:spill:number   integer     the last such number
+-- pinguin:spill:aside    list        spilled results that could not be read, for people
 -- pinguin:drainer        string      who writes spilled results just now, with an expiry
 -- pinguin:workers        sorted set  REGION/name of every worker -> when it was last seen (seconds since 1970)
 -- pinguin:events         pub/sub     hints: monitors changed, results recorded (the truth is in Postgres)
@@ -22,6 +23,8 @@
 local SCHEDULE, DEFINITIONS, QUEUE = 'pinguin:schedule', 'pinguin:definitions', 'pinguin:queue:'
 local INFLIGHT, LEASES, COUNTERS, LEADER = 'pinguin:inflight', 'pinguin:leases', 'pinguin:counters', 'pinguin:leader'
 local SPILL, SPILL_HEALTHY, SPILL_NUMBER = 'pinguin:spill', 'pinguin:spill:healthy', 'pinguin:spill:number'
+
+local LONGEST_LEASE = 310 * 1000  -- milliseconds: the longest timeout, and the margin
 
 local time = redis.call('TIME')
 local now = tonumber(time[1])
@@ -43,6 +46,21 @@ end
 -- The newest slot that is not in the future.
 local function current_slot(definition)
   return now - (now - definition.phase) % definition.interval
+end
+
+-- When a monitor is due next; nil where the schedule has no use for what it holds: nothing, or a time beyond an interval
+-- from now, which is from before the clock was set back.
+local function scheduled(id, definition)
+  local slot = redis.call('ZSCORE', SCHEDULE, id)
+  return slot and tonumber(slot) <= now + definition.interval and slot or nil
+end
+
+-- A slot for a check out of turn: the next second, so that it never has the key of a check that is recorded already.
+-- nil where that second is a regular slot.
+local function extra_slot(definition)
+  if (now + 1 - definition.phase) % definition.interval ~= 0 then
+    return now + 1
+  end
 end
 
 local function count(name, n)

@@ -26,6 +26,10 @@ for _, field in ipairs(expired) do
     end
   end
 end
+-- Leases from before the clock was set back would hold their monitors for as long.
+for _, field in ipairs(redis.call('ZRANGEBYSCORE', LEASES, now_ms + LONGEST_LEASE, '+inf', 'LIMIT', 0, limit)) do
+  redis.call('ZADD', LEASES, now_ms, field)
+end
 count('stale', stale)
 count('reaped', again)
 return {#expired, again}

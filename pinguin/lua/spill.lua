@@ -3,19 +3,21 @@
 local limit, lost = tonumber(ARGV[1]), 0
 for i = 2, #ARGV, 2 do
   local number = redis.call('INCR', SPILL_NUMBER)
-  redis.call('ZADD', SPILL, number, ARGV[i + 1])
-  if ARGV[i] == '1' then
+  -- A worker that got no answer comes again with the same results: they keep their place.
+  local added = redis.call('ZADD', SPILL, 'NX', number, ARGV[i + 1])
+  if added == 1 and ARGV[i] == '1' then
     redis.call('ZADD', SPILL_HEALTHY, number, number)
   end
 end
-for _ = 1, redis.call('ZCARD', SPILL) - limit do
+local beyond = redis.call('ZCARD', SPILL) - limit
+while lost < beyond do
   local healthy = redis.call('ZPOPMIN', SPILL_HEALTHY)
   if healthy[1] then
-    redis.call('ZREMRANGEBYSCORE', SPILL, healthy[2], healthy[2])
+    lost = lost + redis.call('ZREMRANGEBYSCORE', SPILL, healthy[2], healthy[2])
   else
     redis.call('ZPOPMIN', SPILL)
+    lost = lost + 1
   end
-  lost = lost + 1
 end
 count('spilled', (#ARGV - 1) / 2)
 count('lost', lost)

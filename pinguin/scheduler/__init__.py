@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 
 import structlog
 
 from pinguin.broker import Broker
 from pinguin.db import make_pool
 from pinguin.health import HealthApp, served
-from pinguin.lifecycle import stop_on_signal
+from pinguin.lifecycle import process_name, stop_on_signal
 from pinguin.metrics import PipelineMetrics, SchedulerMetrics, make_registry
 from pinguin.scheduler.chores import do_chores
 from pinguin.scheduler.dispatch import dispatch_forever
@@ -25,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 async def serve(settings: Settings) -> None:
     """Be a scheduler until SIGTERM."""
-    name = f"{socket.gethostname()}/{os.getpid()}"
+    name = process_name()
     with stop_on_signal() as stop:
         async with (
             make_pool(settings.database_url, settings.database_pool) as pool,

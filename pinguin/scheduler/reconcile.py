@@ -40,7 +40,7 @@ async def follow(broker: Broker, pool: Pool, token: str) -> None:
 
 async def reconcile(broker: Broker, pool: Pool, token: str) -> None:
     """Make Redis hold exactly the monitors that are to be scheduled."""
-    async with connection(pool) as conn:
+    async with connection(pool, within_s=30) as conn:
         wanted = {definition.monitor_id: definition for definition in await dispatch.all_active(conn)}
     there = await broker.definitions()
     changed = [definition for monitor_id, definition in wanted.items() if there.get(monitor_id) != str(definition)]
@@ -53,7 +53,7 @@ async def reconcile(broker: Broker, pool: Pool, token: str) -> None:
 
 async def apply(broker: Broker, pool: Pool, token: str, monitor_ids: Sequence[int]) -> None:
     """Bring these monitors to Redis as they are in Postgres now, and check what changed at once."""
-    async with connection(pool) as conn:
+    async with connection(pool, within_s=30) as conn:
         definitions = await dispatch.active(conn, monitor_ids)
     removed = set(monitor_ids) - {definition.monitor_id for definition in definitions}
     if not await broker.define(token, definitions, removed, soon=True):

@@ -35,27 +35,28 @@ async def watch(broker: Broker, pool: Pool, memory: Memory) -> None:
     """Look after the pipeline for as long as both services answer. Raises `Unavailable` when one does not."""
     began = asyncio.get_running_loop().time()
     counters = await broker.counters()
-    lost_before, spilled = counters.get("lost", 0), counters.get("spilled", 0)
+    spilled = counters.get("spilled", 0)
     # Results that were in again before anybody looked are an outage all the same.
     waited = 0 if memory.spilled is None else spilled - memory.spilled
     while True:
-        async with connection(pool) as conn:
+        async with connection(pool, within_s=30) as conn:
             regions = await upkeep.regions(conn)
             as_of, gap = await upkeep.watch(conn, UNWATCHED)
         if gap:
             _log.error("pipeline_unwatched", seconds=round(gap.total_seconds()))
             began = asyncio.get_running_loop().time()
         settled = asyncio.get_running_loop().time() - began >= PATIENCE.total_seconds()
-        problems = await _look(broker, regions, lost_before, waited, settled)
+        lost = await broker.untold_loss()
+        problems = await _look(broker, regions, waited, lost, settled)
         waited = 0
         memory.spilled = (await broker.counters()).get("spilled", 0)
         # Results that still wait for the database are evidence: nobody is quiet before they are in.
         mark = settled and not any(problem.code == "spilled" for problem in problems)
-        await _raise(broker, pool, problems, as_of if mark else None)
+        await _raise(broker, pool, problems, as_of if mark else None, lost)
         await asyncio.sleep(WATCH_S)
 
 
-async def _look(broker: Broker, regions: Sequence[str], lost_before: int, waited: int, settled: bool) -> list[Problem]:
+async def _look(broker: Broker, regions: Sequence[str], waited: int, lost: int, settled: bool) -> list[Problem]:
     workers = await broker.workers(WORKER_SEEN_S)
     problems = []
     for region in regions:
@@ -71,19 +72,21 @@ async def _look(broker: Broker, regions: Sequence[str], lost_before: int, waited
         problems.append(Problem("spilled", "", f"{waiting} results wait in Redis for the database"))
     elif waited > 0:
         problems.append(Problem("spilled", "", f"{waited} results waited in Redis for the database"))
-    if lost := (await broker.counters()).get("lost", 0) - lost_before:
+    if lost:
         problems.append(Problem("lost", "", f"{lost} results did not fit into Redis while the database was away"))
     return problems
 
 
-async def _raise(broker: Broker, pool: Pool, problems: list[Problem], as_of: datetime | None) -> None:
+async def _raise(broker: Broker, pool: Pool, problems: list[Problem], as_of: datetime | None, lost: int) -> None:
     """Write it down. as_of: mark what had gone quiet by then, however long the database takes to hear of it."""
     causes = {problem.region: problem.message for problem in problems if problem.region}
-    async with connection(pool) as conn:
+    async with connection(pool, within_s=30) as conn:
         quiet = await upkeep.mark_quiet(conn, as_of, causes) if as_of else []
         if silent := await upkeep.quiet_monitors(conn):
             problems = [*problems, Problem("quiet", "", f"{silent} monitors have no results")]
         for problem in await upkeep.set_problems(conn, problems):
             _log.error("pipeline_problem", code=problem.code, region=problem.region, message=problem.message)
+    if lost:
+        await broker.tell_loss(lost)  # only now: it is written down
     if quiet:
         await broker.announce_results(quiet)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from contextlib import suppress
 
 import structlog
@@ -13,7 +11,7 @@ from pinguin.broker import Broker
 from pinguin.db import make_pool
 from pinguin.errors import Unavailable
 from pinguin.health import HealthApp, served
-from pinguin.lifecycle import stop_on_signal, together
+from pinguin.lifecycle import process_name, stop_on_signal, together
 from pinguin.metrics import WorkerMetrics, make_registry
 from pinguin.settings import Settings
 from pinguin.watchdog import alive
@@ -31,7 +29,7 @@ PRESENT_S = 5.0
 
 async def serve(settings: Settings) -> None:
     """Be a worker until SIGTERM. Raises when one of its loops fails: then a supervisor starts another."""
-    name = f"{socket.gethostname()}/{os.getpid()}"
+    name = process_name()
     with stop_on_signal() as stop:
         async with (
             make_pool(settings.database_url, settings.database_pool, check=False) as pool,

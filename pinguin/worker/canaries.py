@@ -47,7 +47,7 @@ async def _answers(host: str, port: int) -> bool:
     try:
         async with asyncio.timeout(CONNECT_S):
             _, writer = await asyncio.open_connection(host, port)
-    except OSError:
-        return False  # TimeoutError is one
+    except (OSError, ValueError):
+        return False  # TimeoutError is an OSError; a name that cannot be one is a ValueError
     writer.transport.abort()
     return True

@@ -17,10 +17,12 @@ from pinguin.store.dispatch import Runnable
 
 CONNECT_S = 2.0
 """Jobs whose monitors are known wait for the others no longer than this while the database is away."""
+FETCH_S = 4.0
+LEARN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Prepared:
     """A version of a monitor, ready to run. Where its options are not valid, `refused` says why instead."""
 
     version: int
@@ -35,9 +37,9 @@ class Definitions:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._tasks: dict[int, Task] = {}
+        self._tasks: dict[int, Prepared] = {}
 
-    def known(self, job: Job) -> Task | None:
+    def known(self, job: Job) -> Prepared | None:
         """The task of a job, if this very version is known."""
         task = self._tasks.get(job.monitor_id)
         return task if task is not None and task.version == job.version else None
@@ -47,7 +49,7 @@ class Definitions:
         missing = sorted({job.monitor_id for job in jobs if self.known(job) is None})
         if not missing:
             return
-        async with connection(self._pool, CONNECT_S) as conn:
+        async with connection(self._pool, CONNECT_S, within_s=FETCH_S) as conn:
             rows = await dispatch.runnable(conn, missing)
         for monitor_id in missing:
             self._tasks.pop(monitor_id, None)
@@ -72,7 +74,7 @@ class Definitions:
                 await backoff.wait()
 
     async def _learn(self, region: str, monitor_ids: Sequence[int] | None) -> None:
-        async with connection(self._pool) as conn:
+        async with connection(self._pool, within_s=LEARN_S) as conn:
             self._take(await dispatch.runnable_in(conn, region, monitor_ids))
 
     def _take(self, rows: Iterable[Runnable]) -> None:
@@ -82,9 +84,9 @@ class Definitions:
                 self._tasks[row.monitor_id] = _task(row)
 
 
-def _task(row: Runnable) -> Task:
+def _task(row: Runnable) -> Prepared:
     try:
         kind = check_type(row.type)
-        return Task(row.version, row.timeout_s, kind, kind.parse(row.options))
+        return Prepared(row.version, row.timeout_s, kind, kind.parse(row.options))
     except InvalidInput as error:
-        return Task(row.version, row.timeout_s, None, None, refused=str(error))
+        return Prepared(row.version, row.timeout_s, None, None, refused=str(error))

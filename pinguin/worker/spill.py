@@ -56,23 +56,37 @@ class Spill:
     async def _drain(self, record: RecordEach) -> None:
         written = 0
         while batch := await self._broker.peek_spill(BATCH):
-            results = [msgspec.json.decode(text, type=Result) for text, _ in batch]
+            results = await self._read([text for text, _ in batch])
             await record(results)
             await self._broker.drained([number for _, number in batch])
             await self._broker.announce_results(sorted({result.monitor_id for result in results}))
-            written += len(batch)
-            await self._broker.may_drain(self._name, DRAINER_TTL_S)
+            written += len(results)
+            if not await self._broker.may_drain(self._name, DRAINER_TTL_S):
+                break  # we were too slow, and another goes on
         _log.info("spill_drained", results=written)
+
+    async def _read(self, texts: Sequence[str]) -> list[Result]:
+        """Results from their texts; what is not one (of another version of Pinguin, say) is set aside, not lost."""
+        results = []
+        for text in texts:
+            try:
+                results.append(msgspec.json.decode(text, type=Result))
+            except msgspec.DecodeError as error:
+                _log.error("spilled_result_not_understood", error=str(error))
+                await self._broker.set_aside(text)
+        return results
 
 
 async def record_each(record: Record, results: Sequence[Result]) -> int:
     """Record; where the database refuses a batch for good, leave out the results that it refuses. How many."""
     try:
         await record(results)
-    except psycopg.Error as error:
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
         if len(results) == 1:
             _log.error("result_refused", monitor=results[0].monitor_id, error=str(error))
             return 1
         middle = len(results) // 2
         return await record_each(record, results[:middle]) + await record_each(record, results[middle:])
+    except psycopg.Error as error:  # a standby, a missing right, a schema that is not migrated: not the results' fault
+        raise Unavailable(f"the database does not take results: {error}") from error
     return 0

@@ -17,7 +17,7 @@ from pinguin.lifecycle import Backoff, cancel, wait_or_stop
 from pinguin.metrics import WorkerMetrics
 from pinguin.model import Job, Result, Status
 from pinguin.worker.canaries import Canaries
-from pinguin.worker.definitions import Definitions, Task
+from pinguin.worker.definitions import Definitions, Prepared
 from pinguin.worker.pulse import Pulse
 from pinguin.worker.recorder import Recorder
 
@@ -147,7 +147,7 @@ class Worker:
         if not running.cancelled() and (error := running.exception()) is not None:
             _log.error("check_lost", exc_info=error)
 
-    async def _check(self, job: Job, task: Task) -> None:
+    async def _check(self, job: Job, task: Prepared) -> None:
         result = Result(
             job.monitor_id, job.scheduled_at, job.region, job.version, Status.UNKNOWN, started_at=datetime.now(UTC)
         )

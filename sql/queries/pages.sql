@@ -121,11 +121,12 @@ from t
 order by at, id
 
 -- name: results
--- The newest results of a monitor, older than `before`.
+-- The newest results of a monitor, after the cursor: the last row's slot and region, or a slot alone.
 select scheduled_at, region, status::text as status, reason, message, latency_ms, dns_ms, connect_ms, tls_ms,
   first_byte_ms, transfer_ms, started_at, recorded_at, evidence
 from results
-where monitor_id = %(monitor)s and scheduled_at < %(before)s and scheduled_at > %(since)s
+where monitor_id = %(monitor)s and scheduled_at <= %(before)s and scheduled_at > %(since)s
+  and (scheduled_at < %(before)s or region > %(before_region)s::text)
 order by scheduled_at desc, region
 limit %(most)s
 

@@ -3,24 +3,34 @@
 -- name: mark_quiet
 -- A monitor without a result for two intervals and its timeout is unknown: no evidence is neither up nor down.
 -- It is so from its first missing slot, as the state machine has it; a result that comes late after all undoes it.
-with quiet as (
+-- One that is unknown for another reason only gets a new reason. Locked in the order of ids, as recorders do.
+with silent as (
+  select s.monitor_id, s.status, m.interval_s, m.regions
+  from monitor_states s
+  join monitors m on m.id = s.monitor_id
+  join monitor_versions v on v.monitor_id = m.id and v.version = m.version
+  where (s.status in ('up', 'degraded', 'down', 'pending') or s.status = 'unknown' and s.reason is distinct from 'quiet')
+    and greatest(coalesce(s.last_slot, s.since), v.valid_from)
+      + make_interval(secs => 2 * m.interval_s + m.timeout_s) < %(as_of)s
+  order by s.monitor_id
+  for no key update of s
+), quiet as (
   update monitor_states s set
-    status = 'unknown', since = greatest(coalesce(s.last_slot, s.since) + make_interval(secs => m.interval_s), s.since),
+    status = 'unknown',
+    since = case when s.status = 'unknown' then s.since
+      else greatest(coalesce(s.last_slot, s.since) + make_interval(secs => silent.interval_s), s.since) end,
     reason = 'quiet',
     message = coalesce(
-      (select %(causes)s::jsonb ->> region from unnest(m.regions) region where %(causes)s::jsonb ? region limit 1),
+      (select %(causes)s::jsonb ->> region from unnest(silent.regions) region where %(causes)s::jsonb ? region limit 1),
       'no result since ' || coalesce(to_char(s.last_slot at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), 'it was made'))
-  from monitors m, monitor_states before
-  where m.id = s.monitor_id and before.monitor_id = s.monitor_id
-    and s.status in ('up', 'degraded', 'down', 'pending')
-    and greatest(coalesce(s.last_slot, s.since), (select valid_from from monitor_versions v
-      where v.monitor_id = m.id and v.version = m.version))
-      + make_interval(secs => 2 * m.interval_s + m.timeout_s) < %(as_of)s
-  returning s.monitor_id, s.since, before.status, s.reason, s.message, s.incident_id
+  from silent
+  where s.monitor_id = silent.monitor_id
+  returning s.monitor_id, s.since, silent.status, s.reason, s.message, s.incident_id
+), noted as (
+  insert into transitions (monitor_id, at, confirmed_at, from_status, to_status, reason, message, incident_id)
+  select monitor_id, since, now(), status, 'unknown', reason, message, incident_id from quiet where status <> 'unknown'
 )
-insert into transitions (monitor_id, at, confirmed_at, from_status, to_status, reason, message, incident_id)
-select monitor_id, since, now(), status, 'unknown', reason, message, incident_id from quiet
-returning monitor_id
+select monitor_id from quiet order by monitor_id
 
 -- name: quiet_monitors
 -- How many monitors are unknown because nothing was heard of them.

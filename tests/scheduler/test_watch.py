@@ -13,6 +13,7 @@ import redis.asyncio as aioredis
 from pinguin.broker import Broker
 from pinguin.db import Pool, connection
 from pinguin.lifecycle import cancel
+from pinguin.model import Status
 from pinguin.scheduler import watch as module
 from pinguin.store import upkeep
 from pinguin.store.upkeep import Problem
@@ -85,12 +86,25 @@ async def test_what_was_decided_before_the_database_stood_still_is_not_true_afte
         assert await upkeep.mark_quiet(conn, EPOCH + timedelta(seconds=64), {}) == [shop]
 
 
-async def test_results_that_did_not_fit_are_said(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
-    async with watching(broker, pool):
-        await redis.hincrby("pinguin:counters", "lost", 7)
-        await asyncio.sleep(0.4)
-        message = "7 results did not fit into Redis while the database was away"
-        assert await fetch(pool, OPEN) == [("lost", "", message)]
+async def test_results_that_did_not_fit_are_said_once(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
+    """Also those that were lost while nobody watched, as in every outage."""
+    await redis.hincrby("pinguin:counters", "lost", 7)
+    for _ in range(2):
+        async with watching(broker, pool):
+            pass
+    message = "7 results did not fit into Redis while the database was away"
+    told = "select code, message, ended_at is not null from pipeline_incidents"
+    assert await fetch(pool, told) == [("lost", message, True)]
+
+
+async def test_a_monitor_that_is_unknown_already_says_why_it_is_quiet(pool: Pool, broker: Broker) -> None:
+    shop = await add_monitor(pool, interval_s=60, timeout_s=1, failure_threshold=1)
+    await record(pool, [result(shop, 0, Status.UNKNOWN, reason="offline", message="no canary answers")])
+    async with connection(pool) as conn:
+        assert await upkeep.mark_quiet(conn, datetime.now(UTC), {}) == [shop]
+        assert await upkeep.mark_quiet(conn, datetime.now(UTC), {}) == []
+    assert await fetch(pool, "select status, since, reason from monitor_states") == [("unknown", EPOCH, "quiet")]
+    assert await fetch(pool, "select count(*) from transitions where to_status = 'unknown'") == [(1,)]
 
 
 async def test_a_queue_that_is_late_is_said(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import redis.asyncio as aioredis
 
 from pinguin.broker import Broker
 from pinguin.db import Pool, make_pool, migrate
@@ -131,6 +132,63 @@ async def test_past_the_bound_the_oldest_results_of_healthy_monitors_go_first(br
     assert all("down" in text for text, _ in await broker.peek_spill(10))
     counters = await broker.counters()
     assert (counters["spilled"], counters["lost"]) == (9, 5)
+
+
+async def test_results_that_are_spilled_twice_keep_their_place_and_their_count(broker: Broker) -> None:
+    """The answer of a first try was lost, and the worker tries again."""
+    spill = Spill(broker, "a", limit=10)
+    batch = [result(1, 60 * n) for n in range(6)]
+    await spill.put(batch)
+    await spill.put(batch)
+    assert await broker.spilled() == 6
+    await spill.put([result(1, 60 * n) for n in range(6, 12)])
+    assert await broker.spilled() == 10
+    assert (await broker.counters())["lost"] == 2
+
+
+async def test_a_result_that_cannot_be_read_is_set_aside(
+    pool: Pool, broker: Broker, redis: aioredis.Redis, door: Door
+) -> None:
+    """A rolling upgrade: another version of Pinguin wrote it."""
+    shop = await add_monitor(pool)
+    await broker.spill([(True, '{"from": "another version"}')], 1000)
+    await Spill(broker, "a", 1000).put([result(shop, 0)])
+    async with recording(pool, broker):
+        await drained(broker)
+    assert await fetch(pool, "select count(*) from results") == [(1,)]
+    assert await redis.lrange("pinguin:spill:aside", 0, -1) == ['{"from": "another version"}']
+
+
+async def test_a_database_that_only_reads_loses_no_result(
+    pool: Pool, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failover to a standby: that is no fault of the results."""
+    shop = await add_monitor(pool)
+    real = module.record
+
+    async def on_a_standby(pool: Pool, results: list[object]) -> None:
+        async with pool.connection() as conn, conn.transaction():
+            await conn.execute("set transaction read only")
+            await conn.execute("update monitor_states set failures = 1")
+
+    monkeypatch.setattr(module, "record", on_a_standby)
+    async with recording(pool, broker) as recorder:
+        recorder.add(job(result(shop, 0)), result(shop, 0))
+        await asyncio.wait_for(recorder.flushed(), 5)
+        assert await broker.spilled() == 1
+        monkeypatch.setattr(module, "record", real)
+        await drained(broker)
+    assert await fetch(pool, "select count(*) from results") == [(1,)]
+
+
+async def test_one_drains_at_a_time_and_for_as_long_as_it_likes(broker: Broker) -> None:
+    assert await broker.may_drain("a", 0.4)
+    for _ in range(4):
+        await asyncio.sleep(0.2)
+        assert await broker.may_drain("a", 0.4)
+        assert not await broker.may_drain("b", 0.4)
+    await asyncio.sleep(0.5)
+    assert await broker.may_drain("b", 0.4)
 
 
 async def test_a_drainer_that_dies_leaves_the_rest_to_another(pool: Pool, broker: Broker) -> None:
