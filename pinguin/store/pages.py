@@ -174,10 +174,10 @@ async def spans(conn: Connection, window: Window) -> list[Span]:
 
 
 async def results(
-    conn: Connection, monitor_id: int, *, before: datetime, since: datetime, most: int
+    conn: Connection, monitor_id: int, *, before: tuple[datetime, str | None], since: datetime, most: int
 ) -> list[ResultRow]:
-    """Raw results within (since, before), newest first."""
-    given = {"monitor": monitor_id, "before": before, "since": since, "most": most}
+    """Raw results after `since`, newest first and by region; `before` is the slot and region of the last one seen."""
+    given = {"monitor": monitor_id, "before": before[0], "before_region": before[1], "since": since, "most": most}
     async with conn.cursor(row_factory=class_row(ResultRow)) as cursor:
         await cursor.execute(_SQL["results"], given)
         return await cursor.fetchall()

@@ -10,13 +10,17 @@ from typing import Any
 from markupsafe import Markup
 
 from pinguin.db import Connection
+from pinguin.errors import InvalidInput
 from pinguin.model import PHASES, Status
 from pinguin.store import monitors, pages
 from pinguin.store.monitors import Listed, Monitor
 from pinguin.store.pages import Beat, Incident, Ratio, ResultRow, Uptime
 from pinguin.web import beats, chart
 from pinguin.web.chart import Chart, Range
+from pinguin.web.service import aware
 
+Place = tuple[datetime, str | None]
+"""A slot and a region of it: after which result a page of results begins."""
 RESULTS = 30
 INCIDENTS = 10
 
@@ -109,7 +113,7 @@ async def latency(conn: Connection, monitor: Monitor, span: Range) -> Latency:
     return Latency(span, drawn, total)
 
 
-async def story(conn: Connection, monitor_id: int, span: Range, before: datetime | None) -> Story:
+async def story(conn: Connection, monitor_id: int, span: Range, before: Place | None) -> Story:
     top = await head(conn, monitor_id)
     turned = await turn(conn, monitor_id)
     lines = await recent(conn, monitor_id, before=before)
@@ -119,7 +123,7 @@ async def story(conn: Connection, monitor_id: int, span: Range, before: datetime
         uptimes=turned.uptimes,
         incidents=turned.incidents,
         lines=lines,
-        older=lines[-1].result.scheduled_at.isoformat() if len(lines) == RESULTS else "",
+        older=_place(lines[-1].result) if len(lines) == RESULTS else "",
         certificate=_certificate(lines),
     )
 
@@ -131,14 +135,29 @@ async def turn(conn: Connection, monitor_id: int) -> Turn:
 
 
 async def recent(
-    conn: Connection, monitor_id: int, *, before: datetime | None = None, since: datetime | None = None
+    conn: Connection, monitor_id: int, *, before: Place | None = None, since: datetime | None = None
 ) -> list[Line]:
     """Up to `RESULTS` lines, newest first. Looks back no more than 90 days."""
-    ending = before or datetime.now(UTC) + timedelta(days=1)
+    ending = before or (datetime.now(UTC) + timedelta(days=1), None)
     found = await pages.results(
-        conn, monitor_id, before=ending, since=since or ending - timedelta(days=91), most=RESULTS
+        conn, monitor_id, before=ending, since=since or ending[0] - timedelta(days=91), most=RESULTS
     )
     return [Line(result, phases(result)) for result in found]
+
+
+def _place(last: ResultRow) -> str:
+    return f"{last.scheduled_at.isoformat()}_{last.region}"
+
+
+def place(cursor: str) -> Place | None:
+    """What `_place` wrote. Raises `InvalidInput`."""
+    if not cursor:
+        return None
+    moment, _, region = cursor.partition("_")
+    at = aware(moment)
+    if at is None or at.year < 1970 or not region.isprintable():
+        raise InvalidInput({"before": "is not a place among the results; start from the monitor's page"})
+    return at, region or None
 
 
 def phases(result: ResultRow) -> list[Piece]:

@@ -95,6 +95,43 @@ async def test_older_results_are_a_page_away(client: Client, pool: Pool) -> None
     assert "Older results" in page
 
 
+async def test_pages_of_results_lose_and_double_nothing_where_a_slot_has_several_regions(
+    client: Client, pool: Pool
+) -> None:
+    monitor = await add_monitor(pool)
+    async with pool.connection() as conn:
+        await conn.execute(
+            """insert into results (monitor_id, scheduled_at, region, version, status, latency_ms, started_at,
+              recorded_at, evidence)
+            select %s, at, region, 1, 'up', 10, at, at, '{}'
+            from generate_series(now() - interval '20 min', now(), interval '1 min') at,
+              unnest('{eu-west,us,asia,local}'::text[]) region""",
+            (monitor,),
+        )
+    path, sizes, seen = f"/monitors/{monitor}", [], []
+    while path:
+        page = (await client.get(path)).text
+        log = page[page.index('<table class="log">') :]
+        rows = re.findall(r'<tr class="s-up">.*?</tr>', log.partition("</table>")[0], re.DOTALL)
+        sizes.append(len(rows))
+        for row in rows:
+            slot, region = re.search(r'title="([^"]+)"', row), re.search(r">(eu-west|us|asia|local)<", row)
+            assert slot
+            assert region
+            seen.append((slot[1], region[1]))
+        older = re.search(r'rel="next" href="([^"#]+)', page)
+        path = older[1].replace("&amp;", "&") if older else ""
+    assert sizes == [30, 30, 24]
+    assert len(set(seen)) == 84
+
+
+@pytest.mark.parametrize("place", ["yesterday", "2026-01-01T00:00:00", "0001-01-01T00:00:00+00:00_a", "_", "x_y"])
+async def test_a_place_among_results_that_is_none_says_so(client: Client, pool: Pool, place: str) -> None:
+    monitor = await add_monitor(pool)
+    for before in (place, "2026-01-01T00:00:00+00:00_\x00"):
+        assert (await client.get(f"/monitors/{monitor}", params={"before": before})).status_code == 400
+
+
 async def test_hostile_evidence_is_shown_as_it_is(client: Client, pool: Pool) -> None:
     monitor = await add_monitor(pool, name=HOSTILE[0], target=HOSTILE[1], tags=[HOSTILE[0]], type="gone")
     await set_status(pool, monitor, "down", HOSTILE[0])

@@ -13,7 +13,7 @@ from pinguin.errors import InvalidInput, NotFound, Unavailable
 from pinguin.store import monitors
 from pinguin.web import views
 from pinguin.web.chart import RANGES, Range
-from pinguin.web.service import Req, Web, aware, is_fragment, of
+from pinguin.web.service import Req, Web, is_fragment, of
 from pinguin.web.templating import render
 
 NOTICES = {
@@ -42,7 +42,7 @@ def span(request: Req) -> Range:
 @get("/monitors/{monitor_id:int}")
 async def show_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
     web = of(request)
-    before = aware(request.query_params.get("before", ""))
+    before = views.place(request.query_params.get("before", ""))
     async with connection(web.pool) as conn:
         story = await views.story(conn, exists(monitor_id), span(request), before)
     kind = web.types.get(story.head.monitor.type)
