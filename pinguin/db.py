@@ -123,6 +123,15 @@ async def _create(conn: Connection, statement: LiteralString) -> None:
         await conn.execute(statement)
 
 
+async def why_unreachable(url: str) -> str | None:
+    """None where the database takes a connection, else libpq's own words: a pool only says that it waited."""
+    try:
+        async with await _connect(url):
+            return None
+    except Unavailable as error:
+        return " ".join(str(error.__cause__).split())
+
+
 async def _connect(url: str) -> Connection:
     try:
         return await AsyncConnection.connect(url, autocommit=True, connect_timeout=10)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from pinguin.broker import Broker
 from pinguin.checks.ping import icmp_permission
-from pinguin.db import connection, make_pool, pending_migrations
+from pinguin.db import connection, make_pool, pending_migrations, why_unreachable
 from pinguin.embedded.attach import attached
-from pinguin.errors import PinguinError
+from pinguin.errors import PinguinError, Unavailable
 from pinguin.settings import Settings
 from pinguin.store import health
 
@@ -33,6 +33,8 @@ async def doctor(settings: Settings) -> int:
     for examine in examinations:
         try:
             findings = await examine(settings)
+        except Unavailable as error:
+            findings = [(False, f"{error}; is it running, and PINGUIN_REDIS_URL right?")]
         except PinguinError as error:
             findings = [(False, str(error))]
         for fine, sentence in findings:
@@ -48,6 +50,8 @@ async def _python(_: Settings) -> list[Finding]:
 
 
 async def _database(settings: Settings) -> list[Finding]:
+    if refusal := await why_unreachable(settings.database_url):
+        return [(False, f"the database does not answer: {refusal}. Is it running, and PINGUIN_DATABASE_URL right?")]
     async with make_pool(settings.database_url, 1, timeout_s=5) as pool:
         async with connection(pool) as conn:
             found = await health.database(conn)
