@@ -41,8 +41,8 @@ def broken_off(error: OSError, wire: Wire, watch: Stopwatch) -> CheckFailed | Ch
 
 async def _ask(wire: Wire, request: bytes, watch: Stopwatch) -> None:
     watch.begin("sending the request")
-    # A server may answer (413, 401) and close before it has read everything. Its answer is what counts.
-    with suppress(BrokenPipeError, ConnectionResetError):
+    # A server may answer (413, 401, a TLS alert) and close before it has read everything. Its answer is what counts.
+    with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
         await wire.send(request)
     watch.stage("waiting for the first byte")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from contextlib import suppress
 
 import h2.config
 import h2.connection
@@ -146,7 +148,9 @@ class _Talk:
             raise self.failed(self._body.failure.reason, self._body.failure.message)
 
     async def _flush(self) -> None:
-        await self._wire.send(self._h2.data_to_send())
+        # A server may answer, or say in TLS what it misses, and close before it has read everything.
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            await self._wire.send(self._h2.data_to_send())
 
 
 def _code(code: int | None) -> str:
