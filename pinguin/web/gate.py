@@ -10,8 +10,8 @@ from litestar import Response
 from litestar.exceptions import ClientException, PermissionDeniedException
 from litestar.response import Redirect
 
-from pinguin.db import connection
 from pinguin.store import accounts
+from pinguin.web.database import connection
 from pinguin.web.service import Req, Visit, is_fragment, of
 from pinguin.web.sessions import cookie_name, csrf_token, good_csrf, token_hash
 

@@ -9,8 +9,8 @@ from litestar import Response, get, post
 from litestar.exceptions import PermissionDeniedException
 from litestar.response import Redirect, Template
 
-from pinguin.db import connection
 from pinguin.store import accounts
+from pinguin.web.database import connection
 from pinguin.web.gate import form, known_host, local_address
 from pinguin.web.passwords import wrong_password
 from pinguin.web.service import Req, Web, of

@@ -13,12 +13,12 @@ from litestar.response import Redirect, Template
 from pinguin.checks import runner
 from pinguin.checks.contract import CheckType
 from pinguin.checks.runner import Report
-from pinguin.db import connection
 from pinguin.errors import Conflict, InvalidInput, NotFound
 from pinguin.model import PHASES
 from pinguin.store import monitors, pages
 from pinguin.store.monitors import Monitor
 from pinguin.web import monitor_form, views
+from pinguin.web.database import connection
 from pinguin.web.gate import form
 from pinguin.web.monitor_form import Form
 from pinguin.web.routes.monitor import announce, exists

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from litestar import get
 from litestar.response import Template
 
-from pinguin.db import connection
 from pinguin.errors import InvalidInput
 from pinguin.store import pages, upkeep
+from pinguin.web.database import connection
 from pinguin.web.service import Req, aware, of
 from pinguin.web.templating import render
 

@@ -10,12 +10,12 @@ import msgspec
 from litestar import get
 from litestar.response import Template
 
-from pinguin.db import connection
 from pinguin.errors import InvalidInput
 from pinguin.model import Status
 from pinguin.store import monitors, upkeep
 from pinguin.store.monitors import Filter, Listed, Place
 from pinguin.web import views
+from pinguin.web.database import connection
 from pinguin.web.service import Req, of
 from pinguin.web.templating import query, render
 

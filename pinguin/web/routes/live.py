@@ -12,11 +12,11 @@ from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
 
-from pinguin.db import connection
 from pinguin.errors import InvalidInput, NotFound, Unavailable
 from pinguin.store import accounts, monitors, upkeep
 from pinguin.store.monitors import Filter
 from pinguin.web import views
+from pinguin.web.database import connection
 from pinguin.web.hub import POLL_S
 from pinguin.web.routes.listing import ORDER, PAGE
 from pinguin.web.routes.monitor import exists

@@ -8,11 +8,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from pinguin.db import connection
 from pinguin.errors import InvalidInput, NotFound, Unavailable
 from pinguin.store import monitors
 from pinguin.web import views
 from pinguin.web.chart import RANGES, Range
+from pinguin.web.database import connection
 from pinguin.web.service import Req, Web, is_fragment, of
 from pinguin.web.templating import render
 

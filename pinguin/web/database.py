@@ -1,0 +1,74 @@
+"""Connections for pages: where the database hangs, somebody still gets an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import psycopg_pool
+
+from pinguin.db import Connection, Pool
+from pinguin.errors import Unavailable
+
+PATIENCE_S = 10.0
+"""How long a page waits for a connection and all that it asks of it."""
+
+
+@asynccontextmanager
+async def connection(pool: Pool) -> AsyncIterator[Connection]:
+    """As `pinguin.db.connection`, but `Unavailable` too where the work takes longer than `PATIENCE_S`.
+
+    Cancelling alone would not do: psycopg then asks the server to stop, and waits ten more seconds for that.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE_S
+    try:
+        conn = await _take(pool, deadline)
+        cutting = loop.call_at(deadline, _cut, conn)
+        try:
+            yield conn
+        finally:
+            cutting.cancel()
+            await pool.putconn(conn)
+    except (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg.OperationalError, OSError) as error:
+        words = str(error) or f"not within {PATIENCE_S:g} s"
+        raise Unavailable(f"the database does not answer: {words}") from error
+
+
+async def _take(pool: Pool, deadline: float) -> Connection:
+    """A connection from the pool, or TimeoutError at `deadline`: the pool may wait longer, for one that it asks."""
+    wanted: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+    taking = asyncio.create_task(_fetch(pool, wanted))
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await wanted
+    except BaseException:
+        if wanted.done() and not wanted.cancelled() and wanted.exception() is None:
+            await pool.putconn(wanted.result())  # it came in the same moment
+        raise
+    finally:
+        taking.cancel()
+
+
+async def _fetch(pool: Pool, wanted: asyncio.Future[Connection]) -> None:
+    try:
+        conn = await pool.getconn(min(pool.timeout, PATIENCE_S))
+    except Exception as error:
+        if not wanted.done():
+            wanted.set_exception(error)
+        return
+    if wanted.done():
+        await pool.putconn(conn)
+    else:
+        wanted.set_result(conn)
+
+
+def _cut(conn: Connection) -> None:
+    """End the connection under whoever waits for its answer; the pool makes a new one."""
+    if not conn.closed:
+        with socket.socket(fileno=os.dup(conn.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
