@@ -57,9 +57,11 @@ class MonitorFields(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
             raise InvalidInput(found)
 
     def _wrong_timeout(self) -> str | None:
-        if self.timeout_s <= self.interval_s:
+        """A check that ends when the next one begins would take that one's turn."""
+        most = self.interval_s - 0.5
+        if self.timeout_s <= most:
             return None
-        return f"must be at most the {self.interval_s} s between two checks, or they would overlap"
+        return f"must be at most {most:g} s: half a second less than the {self.interval_s} s from check to check"
 
 
 def _wrong_items(items: list[str], pattern: re.Pattern[str], words: str) -> str | None:

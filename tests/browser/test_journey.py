@@ -76,7 +76,7 @@ async def test_a_newcomer_sees_results_arrive(chromium: Browser, stack: Services
         await page.fill("#f-options-url", f"http://127.0.0.1:{port}/")
         await page.fill("#f-name", "My page")
         await page.fill("#f-interval-s", "1")
-        await page.fill("#f-timeout-s", "1")
+        await page.fill("#f-timeout-s", "0.5")
         await page.get_by_role("button", name="Add monitor").click()
         await expect(page.locator("h1")).to_have_text("My page")
         await page.evaluate("window.mark = true")

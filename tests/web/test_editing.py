@@ -75,7 +75,12 @@ WRONG = [
     ("interval_s", "86401", "interval-s", "Every must be at most 86400"),
     ("interval_s", "soon", "interval-s", "Every must be a whole number"),
     ("timeout_s", "0", "timeout-s", "Timeout must be more than 0"),
-    ("timeout_s", "61", "timeout-s", "Timeout must be at most the 60 s between two checks, or they would overlap"),
+    (
+        "timeout_s",
+        "61",
+        "timeout-s",
+        "Timeout must be at most 59.5 s: half a second less than the 60 s from check to check",
+    ),
     ("failure_threshold", "0", "failure-threshold", "Down after must be at least 1"),
     ("recovery_threshold", "101", "recovery-threshold", "Up again after must be at most 100"),
     ("regions", "Not A Region", "regions", "Regions 'Not A Region' must be lower-case letters, digits and hyphens"),

@@ -142,6 +142,26 @@ def test_a_good_form_becomes_a_definition() -> None:
     assert isinstance(options, Options)
 
 
+@pytest.mark.parametrize(
+    ("interval_s", "good", "bad", "most"),
+    [("60", "59.5", "60", "59.5"), ("60", "59.5", "59.6", "59.5"), ("2", "1.5", "2", "1.5"), ("1", "0.5", "1", "0.5")],
+)
+def test_a_check_ends_half_a_second_before_the_next(interval_s: str, good: str, bad: str, most: str) -> None:
+    sent = SENT | {"options.text": "hi", "interval_s": interval_s}
+    definition, _ = monitor_form.parse(KIND, sent | {"timeout_s": good}, {})
+    assert definition.timeout_s == float(good)
+    with pytest.raises(InvalidInput) as caught:
+        monitor_form.parse(KIND, sent | {"timeout_s": bad}, {})
+    assert caught.value.fields == {
+        "timeout_s": f"must be at most {most} s: half a second less than the {interval_s} s from check to check"
+    }
+
+
+def test_the_empty_form_has_a_timeout_that_its_interval_allows() -> None:
+    own = {each.name: each.value for each in monitor_form.blank(KIND).fields} | {"name": "x", "options.text": "hi"}
+    assert monitor_form.parse(KIND, own, {})[0].timeout_s == 10
+
+
 @pytest.mark.parametrize("kind", check_types().values(), ids=lambda kind: kind.name)
 def test_every_check_type_has_a_form_that_reads_itself_back(kind: CheckType) -> None:
     """What the empty form shows is what its defaults are."""
