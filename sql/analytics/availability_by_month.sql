@@ -1,10 +1,11 @@
 -- Availability of every monitor by calendar month (UTC) over the last year, weighted by time, with the minutes down and
 -- how many incidents began: a service level report.
 with months as (
-  select month, month + interval '1 month' as month_end
-  from generate_series(date_trunc('month', now() - interval '11 months'), now(), interval '1 month') month
+  select month at time zone 'UTC' as month, (month + interval '1 month') at time zone 'UTC' as month_end
+  from generate_series(date_trunc('month', now() at time zone 'UTC') - interval '11 months', now() at time zone 'UTC',
+    interval '1 month') month
 )
-select to_char(t.month, 'YYYY-MM') as month, m.id, m.name,
+select to_char(t.month at time zone 'UTC', 'YYYY-MM') as month, m.id, m.name,
   round((100 * u.uptime)::numeric, 4) as availability_percent,
   round((u.down_s / 60)::numeric, 1) as down_minutes,
   round((u.unmonitored_s / 60)::numeric, 1) as unmonitored_minutes,

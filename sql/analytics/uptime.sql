@@ -1,12 +1,21 @@
 -- Uptime of every monitor over a day, a week, a month and a year, weighted by time. The policy: up and degraded are up,
 -- down is down, all else (unknown, pending, paused, maintenance) is not monitored time and counts as neither.
--- The share of good checks stands beside it, for comparison only.
+-- The share of good checks stands beside it, for comparison only: of whole hours within the day, else of whole days
+-- (UTC), the oldest of which is in the window in part.
 with windows (name, length) as (
-  values ('24 hours', interval '24 hours'), ('7 days', '7 days'), ('30 days', '30 days'), ('1 year', '1 year')
+  -- In hours: a day of the session's time zone may have 23 or 25.
+  values ('24 hours', interval '24 hours'), ('7 days', '168 hours'), ('30 days', '720 hours'), ('1 year', '8760 hours')
 ), checks as (
   select w.name, r.monitor_id, sum(r.up + r.degraded)::double precision / nullif(sum(r.up + r.degraded + r.down), 0) as ratio
   from windows w
-  join results_daily r on r.bucket >= date_trunc('day', now() - w.length)
+  join results_hourly r on r.bucket > now() - w.length
+  where w.name = '24 hours'
+  group by w.name, r.monitor_id
+  union all
+  select w.name, r.monitor_id, sum(r.up + r.degraded)::double precision / nullif(sum(r.up + r.degraded + r.down), 0) as ratio
+  from windows w
+  join results_daily r on r.bucket >= date_trunc('day', now() - w.length, 'UTC')
+  where w.name <> '24 hours'
   group by w.name, r.monitor_id
 )
 select m.id, m.name, w.name as "window",

@@ -16,8 +16,10 @@ from tests.factory import add_monitor, result
 FILES = sorted(path.name for path in (SQL / "analytics").glob("*.sql"))
 
 
-async def ask(pool: Pool, name: str) -> list[dict[str, Any]]:
-    async with pool.connection() as conn:
+async def ask(pool: Pool, name: str, zone: str = "UTC") -> list[dict[str, Any]]:
+    """zone: of the session, as psql takes it from its environment."""
+    async with pool.connection() as conn, conn.transaction():
+        await conn.execute("select set_config('TimeZone', %s, true)", (zone,))
         cursor = await conn.execute((SQL / "analytics" / name).read_text())
         columns = [column.name for column in cursor.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in await cursor.fetchall()]
@@ -78,6 +80,46 @@ async def test_availability_by_month(pool: Pool, shop: int) -> None:
     rows = await ask(pool, "availability_by_month.sql")
     assert sum(row["down_minutes"] for row in rows) == 10
     assert sum(row["incidents"] for row in rows) == 1
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+async def test_months_are_those_of_utc_in_every_session(pool: Pool, zone: str) -> None:
+    month = (datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)).replace(
+        day=1
+    )
+    earlier = (month - timedelta(days=1)).replace(day=1)
+    monitor_id = await add_monitor(pool, earlier)
+    began, ended = month + timedelta(hours=1), month + timedelta(hours=2)
+    async with pool.connection() as conn:
+        await conn.execute("update transitions set to_status = 'up'")
+        for at, status in ((began, "down"), (ended, "up")):
+            await conn.execute(
+                "insert into transitions (monitor_id, at, confirmed_at, to_status) values (%s, %s, %s, %s)",
+                (monitor_id, at, at, status),
+            )
+        await conn.execute(
+            "insert into incidents (monitor_id, started_at, confirmed_at, ended_at, reason, message, region)"
+            " values (%s, %s, %s, %s, 'refused', 'no', 'local')",
+            (monitor_id, began, began, ended),
+        )
+    rows = {row["month"]: row for row in await ask(pool, "availability_by_month.sql", zone)}
+    down = {name: (row["down_minutes"], row["incidents"]) for name, row in rows.items()}
+    assert down == {f"{datetime.now(UTC):%Y-%m}": (0, 0), f"{month:%Y-%m}": (60, 1), f"{earlier:%Y-%m}": (0, 0)}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+async def test_the_checks_of_a_day_are_those_of_24_hours(pool: Pool, zone: str) -> None:
+    monitor_id = await add_monitor(pool)
+    now, results = datetime.now(UTC), []
+    for hours in range(50):
+        each = result(monitor_id, status=Status.UP if hours < 24 else Status.DOWN)
+        each.scheduled_at = each.started_at = now - timedelta(hours=hours)
+        results.append(each)
+    await record(pool, results)
+    rows = {row["window"]: row for row in await ask(pool, "uptime.sql", zone)}
+    assert rows["24 hours"]["good_checks_percent"] == 100
+    assert rows["7 days"]["good_checks_percent"] == 48
+    assert list(rows) == ["24 hours", "7 days", "30 days", "1 year"]
 
 
 async def test_missing_slots(pool: Pool, shop: int) -> None:
