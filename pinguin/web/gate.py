@@ -32,7 +32,7 @@ async def account_only(request: Req) -> Response[Any] | None:
         first_run = account is None and not await accounts.any_account(conn)
     if account is None:
         return _to_sign_in(request, first_run)
-    request.state.visit = Visit(account.id, account.name, csrf_token(token))
+    request.state.visit = Visit(account.name, csrf_token(token))
     if request.method not in SAFE and not good_csrf(token, await _csrf_sent(request)):
         raise PermissionDeniedException("This form is too old, or not ours. Go back, reload the page and try again.")
     return None

@@ -42,9 +42,8 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request of somebody who is signed in. token: the session's, from the cookie."""
+    """A request of somebody who is signed in. csrf: the token of the forms on this page."""
 
-    account_id: int
     name: str
     csrf: str
 

@@ -5,6 +5,10 @@ import re
 import pytest
 
 from pinguin.db import Pool, connection
+from pinguin.model import Status
+from pinguin.store import monitors
+from pinguin.store.monitors import Filter
+from pinguin.web.routes.listing import ORDER
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, Statements
 
@@ -57,6 +61,16 @@ async def test_what_is_worst_comes_first(client: Client, pool: Pool) -> None:
     page = (await client.get("/")).text
     assert names(page) == ["broken", "slow", "odd", "a up", "b up", "idle"]
     assert "1 of 6 monitors is down" in page
+
+
+async def test_the_list_sorts_as_its_counts_stand(pool: Pool) -> None:
+    """The order of statuses is written twice: for the counts above the list, and in its SQL."""
+    for status in Status:
+        await set_status(pool, await add_monitor(pool, name=status), status)
+    async with connection(pool) as conn:
+        listed = await monitors.listed(conn, Filter())
+    assert tuple(each.status for each in listed) == ORDER
+    assert [each.rank for each in listed] == list(range(1, len(Status) + 1))
 
 
 async def test_a_row_says_why_what_and_since_when(client: Client, pool: Pool) -> None:
@@ -154,12 +168,12 @@ async def test_a_list_costs_the_same_queries_however_long(
     client: Client, pool: Pool, statements: Statements, path: str
 ) -> None:
     spent = []
-    for monitors in (3, 57):
+    for more in (3, 57):
         async with connection(pool) as conn:
             await conn.execute(
                 "insert into monitors (name, type, target, options)"
                 " select 'shop', 'tcp', 'x', '{}' from generate_series(1, %s)",
-                (monitors,),
+                (more,),
             )
         statements.count = 0
         assert (await client.get(path)).status_code == 200
