@@ -58,7 +58,15 @@ def make_pool(url: str, size: int, timeout_s: float = 10, check: bool = True) ->
         check=AsyncConnectionPool.check_connection if check else None,
         kwargs={"autocommit": True, "connect_timeout": 5, "application_name": "pinguin", **_ALIVE},
         connection_class=AsyncConnection[Any],
+        configure=_speak_utc,
     )
+
+
+async def _speak_utc(conn: Connection) -> None:
+    """Days and months begin in UTC, whatever zone the server prefers."""
+    row = await (await conn.execute("show timezone")).fetchone()
+    if row is None or row[0] not in ("UTC", "Etc/UTC"):
+        await conn.execute("set timezone = 'UTC'")
 
 
 @asynccontextmanager

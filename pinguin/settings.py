@@ -66,7 +66,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(ge=0, le=65535, description="port of the same; 0: none. `pinguin up` gives its worker the next one"),
     ] = 0
     watchdog_s: Annotated[
-        float, Meta(ge=0, le=3600, description="seconds after which a process that hangs ends itself, to be started again; 0: never")
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="seconds after which a process that hangs ends itself, to be started again; 0: never",
+        ),
     ] = 30.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="the least level that is logged")

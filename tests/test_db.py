@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from pinguin.db import SQL, Pool, migrate, migrations, pending_migrations, queries
+from pinguin.db import SQL, Pool, make_pool, migrate, migrations, pending_migrations, queries
 from tests.conftest import Services
 
 FILES = sorted(path.stem for path in (SQL / "queries").glob("*.sql"))
@@ -37,3 +37,9 @@ async def test_every_table_explains_itself(pool: Pool) -> None:
             "and obj_description(oid) is null and relname <> 'schema_migrations'"
         )
         assert await cursor.fetchall() == []
+
+
+async def test_the_session_speaks_utc_whatever_the_server_prefers(stack: Services) -> None:
+    url = f"{stack.database_url}{'&' if '?' in stack.database_url else '?'}options=-c%20TimeZone%3DAsia/Tokyo"
+    async with make_pool(url, 1) as pool, pool.connection() as conn:
+        assert await (await conn.execute("show timezone")).fetchone() == ("UTC",)
