@@ -16,6 +16,8 @@ _log = structlog.get_logger(__name__)
 
 TTL_S = 6.0
 RENEW_S = 2.0
+FOLLOW_S = 0.5
+"""How often those that do not lead look: a leader that ends by SIGTERM is succeeded as soon."""
 PAUSE_S = 0.5
 """After a lost leadership: chores that always fail shall not make a busy loop."""
 
@@ -41,7 +43,7 @@ async def lead_forever(
             if leader != followed:
                 _log.info("follows", leader=leader)
                 followed = leader
-            await wait_or_stop(stop, RENEW_S)
+            await wait_or_stop(stop, FOLLOW_S)
             continue
         followed = None
         _log.info("leads", token=token)
