@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis.asyncio as aioredis
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pinguin.broker import Broker
 from pinguin.db import Pool, make_pool, migrate
@@ -60,8 +61,20 @@ async def _services(exit_stack: AsyncExitStack, folder: Path) -> Services:
         return _containers(exit_stack)
     embedded = await exit_stack.enter_async_context(EmbeddedStack(folder))
     if database_url:
-        return Services(database_url, redis_url or embedded.redis_url)
+        return Services(await _own_database(database_url), redis_url or embedded.redis_url)
     return Services(embedded.database_url, embedded.redis_url, embedded)
+
+
+async def _own_database(url: str) -> str:
+    """With several test processes each has a database of its own on the server: they empty it before each test."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return url
+    name = f"{conninfo_to_dict(url)['dbname']}_{worker}"
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        await conn.execute(f'drop database if exists "{name}" with (force)')
+        await conn.execute(f'create database "{name}"')
+    return make_conninfo(url, dbname=name)
 
 
 def _containers(exit_stack: AsyncExitStack) -> Services:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from pinguin.db import SQL, Pool, make_pool, migrate, migrations, pending_migrations, queries
 from tests.conftest import Services
@@ -40,6 +41,6 @@ async def test_every_table_explains_itself(pool: Pool) -> None:
 
 
 async def test_the_session_speaks_utc_whatever_the_server_prefers(stack: Services) -> None:
-    url = f"{stack.database_url}{'&' if '?' in stack.database_url else '?'}options=-c%20TimeZone%3DAsia/Tokyo"
+    url = make_conninfo(stack.database_url, options="-c TimeZone=Asia/Tokyo")
     async with make_pool(url, 1) as pool, pool.connection() as conn:
         assert await (await conn.execute("show timezone")).fetchone() == ("UTC",)
