@@ -5,13 +5,9 @@ if not text then
   return -1
 end
 local definition, asked = parse_definition(text), 0
-local slot = extra_slot(definition)
-if not slot then
-  return 1  -- its regular check is a second away
-end
 for region in string.gmatch(definition.regions, '[^,]+') do
   if redis.call('HEXISTS', INFLIGHT, ARGV[1] .. '@' .. region) == 0 then
-    hand_out('RPUSH', region, {{id = ARGV[1], slot = slot, definition = definition, attempt = 1}})
+    hand_out('RPUSH', region, {{id = ARGV[1], slot = extra_slot, definition = definition, attempt = 1}})
     asked = asked + 1
   end
 end

@@ -17,10 +17,9 @@ for i = 3, #ARGV, 2 do
       local definition = parse_definition(text)
       redis.call('HSET', DEFINITIONS, id, text)
       redis.call('ZADD', SCHEDULE, current_slot(definition) + definition.interval, id)
-      local slot = soon and extra_slot(definition)
-      if slot then
+      if soon then
         for region in string.gmatch(definition.regions, '[^,]+') do
-          hand_out('RPUSH', region, {{id = id, slot = slot, definition = definition, attempt = 1}})
+          hand_out('RPUSH', region, {{id = id, slot = extra_slot, definition = definition, attempt = 1}})
         end
       end
       changed = changed + 1

@@ -55,13 +55,9 @@ local function scheduled(id, definition)
   return slot and tonumber(slot) <= now + definition.interval and slot or nil
 end
 
--- A slot for a check out of turn: the next second, so that it never has the key of a check that is recorded already.
--- nil where that second is a regular slot.
-local function extra_slot(definition)
-  if (now + 1 - definition.phase) % definition.interval ~= 0 then
-    return now + 1
-  end
-end
+-- The slot of a check out of turn: the next second, whose key no recorded result has yet. Where that is a regular slot,
+-- this is its check, only sooner.
+local extra_slot = now + 1
 
 local function count(name, n)
   if n > 0 then
