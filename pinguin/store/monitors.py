@@ -189,3 +189,11 @@ async def tags(conn: Connection) -> list[str]:
     async with conn.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(_SQL["tags"])
         return list(await cursor.fetchall())
+
+
+async def mark(conn: Connection) -> str:
+    """Changes when a monitor is added, edited or deleted: whoever shows a list knows whether it is the newest."""
+    cursor = await conn.execute(_SQL["mark"])
+    row = await cursor.fetchone()
+    assert row is not None
+    return str(row[0])

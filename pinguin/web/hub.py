@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -17,6 +19,9 @@ _log = structlog.get_logger(__name__)
 
 POLL_S = 15.0
 """How often a page looks for itself while Redis is away."""
+REPLAY_S = 5.0
+"""A page that opens is told the results of so long ago again: they may have come after it was drawn."""
+REPLAYED = 10_000
 
 
 class Page:
@@ -37,6 +42,11 @@ class Page:
         if mine or event.kind == "changed":
             self._due |= mine
             self._something.set()
+
+    def list_changed(self) -> None:
+        """Monitors were added, edited or deleted."""
+        self._changed = True
+        self._something.set()
 
     def refresh(self) -> None:
         """Everything may be new."""
@@ -71,6 +81,7 @@ class Hub:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._pages: set[Page] = set()
+        self._recent: deque[tuple[float, Event]] = deque(maxlen=REPLAYED)
         self._closed = False
         self.connected = False
 
@@ -79,6 +90,9 @@ class Hub:
         """An open page that shows the monitors `wanted` to the one whose session has this hash."""
         page = Page(wanted, session)
         self._pages.add(page)
+        for at, event in self._recent:
+            if at > time.monotonic() - REPLAY_S and event.kind != "changed":
+                page.offer(event)
         if self._closed:
             page.end()
         try:
@@ -125,5 +139,6 @@ class Hub:
             await backoff.wait()
 
     def _tell(self, event: Event) -> None:
+        self._recent.append((time.monotonic(), event))
         for page in self._pages:
             page.offer(event)

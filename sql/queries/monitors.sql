@@ -67,3 +67,7 @@ group by s.status
 -- name: tags
 -- Every tag in use, to filter by.
 select distinct tag from monitors, unnest(tags) tag where archived_at is null order by tag limit 200
+
+-- name: mark
+-- When a monitor was last added, edited or deleted, as text.
+select coalesce(extract(epoch from max(updated_at)), 0)::text from monitors

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,14 +64,20 @@ class Stream:
         raise AssertionError("the stream ended")
 
 
-@asynccontextmanager
-async def stream(address: str, path: str, pool: Pool, token: str | None = None) -> AsyncIterator[Stream]:
-    token = token or new_token()
+async def session(pool: Pool) -> str:
+    """The token of a new one."""
+    token = new_token()
     async with pool.connection() as conn:
         await conn.execute(
             "insert into sessions values (%s, (select id from users), now(), now() + interval '1 h')",
             (token_hash(token),),
         )
+    return token
+
+
+@asynccontextmanager
+async def stream(address: str, path: str, pool: Pool, token: str | None = None) -> AsyncIterator[Stream]:
+    token = token or await session(pool)
     async with (
         httpx.AsyncClient(base_url=address, cookies={"pinguin": token}, timeout=10) as client,
         client.stream("GET", path, headers={"Accept": "text/event-stream"}) as answer,
@@ -111,9 +118,29 @@ async def test_a_new_monitor_makes_an_open_list_ask_again(
     live: tuple[str, Litestar], pool: Pool, broker: Broker
 ) -> None:
     async with stream(live[0], "/live/list?ids=", pool) as events:
-        await asyncio.sleep(0.1)
+        await until_open(live[1], 1)
         await broker.announce_change([await add_monitor(pool)])
         assert await events.next("list") == "changed"
+
+
+async def test_what_changes_after_a_page_is_drawn_and_before_its_stream_opens_is_told(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker
+) -> None:
+    monitor = await add_monitor(pool, name="shop")
+    async with httpx.AsyncClient(base_url=live[0], cookies={"pinguin": await session(pool)}) as client:
+        drawn = (await client.get("/")).text
+    path = html.unescape(re.search(r'sse-connect="([^"]+)"', drawn)[1])  # type: ignore[index]
+    async with stream(live[0], path, pool) as events:
+        with pytest.raises(TimeoutError):
+            await events.next("list", within_s=1.5)
+    await add_monitor(pool, name="mail")
+    async with stream(live[0], path, pool) as events:
+        assert await events.next("list") == "changed"
+    with live[1].state.web.hub.page([monitor]) as page:
+        await broker.announce_results([monitor])
+        assert await page.news(5) == ([monitor], False)
+    async with stream(live[0], f"/live/list?ids={monitor}", pool) as events:
+        assert f'id="m{monitor}"' in await events.next("news")
 
 
 async def test_a_result_comes_to_a_monitors_page_once(live: tuple[str, Litestar], pool: Pool, broker: Broker) -> None:
@@ -133,8 +160,7 @@ async def test_a_result_comes_to_a_monitors_page_once(live: tuple[str, Litestar]
 async def test_streams_end_when_the_process_stops(live: tuple[str, Litestar], pool: Pool) -> None:
     address, app = live
     async with stream(address, "/live/list?ids=", pool) as events:
-        await asyncio.sleep(0.1)
-        assert app.state.web.hub.open_pages == 1
+        await until_open(app, 1)
         app.state.web.hub.close()
         with pytest.raises(AssertionError, match="the stream ended"):
             await events.next("news", within_s=3)
@@ -151,7 +177,7 @@ async def test_signing_out_ends_the_streams_of_this_session_and_no_other(
     live: tuple[str, Litestar], pool: Pool
 ) -> None:
     address, app = live
-    token = new_token()
+    token = await session(pool)
     async with (
         stream(address, "/live/list?ids=", pool, token) as mine,
         stream(address, "/live/list?ids=", pool),

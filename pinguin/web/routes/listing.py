@@ -31,6 +31,7 @@ async def show_list(request: Req) -> Template:
     wanted = _filter(request)
     after = _place(request.query_params.get("after", ""))
     async with connection(web.pool) as conn:
+        mark = await monitors.mark(conn)  # first: what changes while this page is drawn, it is told
         listed = await monitors.listed(conn, wanted, after=after, most=PAGE + 1)
         counts = await monitors.counts(conn)
         tags = await monitors.tags(conn)
@@ -45,6 +46,7 @@ async def show_list(request: Req) -> Template:
         order=ORDER,
         tags=tags,
         problems=problems,
+        mark=mark,
         types=web.types,
         chosen=chosen,
         first=after is None,

@@ -45,11 +45,23 @@ def _ids(request: Req) -> list[int]:
 @get("/live/list")
 async def live_list(request: Req) -> ServerSentEvent:
     ids = _ids(request)
+    stale = await _is_stale(of(request), request.query_params.get("mark"))
 
     async def message(due: list[int]) -> str:
         return _text(request, await _list_news(request, due))
 
-    return ServerSentEvent(_stream(request, ids, message), headers={"X-Accel-Buffering": "no"})
+    return ServerSentEvent(_stream(request, ids, message, stale), headers={"X-Accel-Buffering": "no"})
+
+
+async def _is_stale(web: Web, mark: str | None) -> bool:
+    """Whether the list changed since the page with this mark was drawn."""
+    if mark is None:
+        return False
+    try:
+        async with connection(web.pool) as conn:
+            return mark != await monitors.mark(conn)
+    except Unavailable:
+        return False
 
 
 @get("/live/list/rows")
@@ -116,12 +128,19 @@ def _text(request: Req, template: Template) -> str:
     return text
 
 
-async def _stream(request: Req, ids: list[int], message: Callable[[list[int]], Awaitable[str]]) -> Messages:
-    """`news` events with fragments, and `list` events when monitors were added, edited or deleted."""
+async def _stream(
+    request: Req, ids: list[int], message: Callable[[list[int]], Awaitable[str]], stale: bool = False
+) -> Messages:
+    """`news` events with fragments, and `list` events when monitors were added, edited or deleted.
+
+    stale: they were, between the drawing of the page and now.
+    """
     hub, session = of(request).hub, token_hash(request.cookies.get(cookie_name(of(request).settings), ""))
     ends, recheck = time.monotonic() + LONGEST_S, time.monotonic() + RECHECK_S
     with hub.page(ids, session) as page:
         yield ServerSentEventMessage(comment="open", retry=2000)
+        if stale:
+            page.list_changed()
         while time.monotonic() < ends:
             due, changed = await page.news(POLL_S)
             if time.monotonic() >= recheck:
