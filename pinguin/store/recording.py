@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import structlog
 from psycopg.types.json import Jsonb
 
 from pinguin.db import Connection, queries
-from pinguin.model import Policy, Result, State, Status, Transition
+from pinguin.model import Policy, Result, State, Status, Transition, advance
 
+_log = structlog.get_logger(__name__)
 _sql = queries("recording")
 
 ResultKey = tuple[int, datetime, str]
@@ -26,6 +28,42 @@ class Standing:
     state: State
     policy: Policy
     incident_id: int | None
+
+
+async def record(conn: Connection, results: Sequence[Result]) -> bool:
+    """Write results and everything that follows from them, inside the caller's transaction: states, transitions,
+    incidents and, by triggers, the notifications that these call for. Doing it twice changes nothing.
+
+    Whether there was a transition. Raises `psycopg.Error` when the database refuses.
+    """
+    before, written = await write_results(conn, results)
+    after = dict(before)
+    for result in sorted(results, key=lambda result: result.scheduled_at):
+        if result.monitor_id in after and _key(result) in written:
+            after[result.monitor_id] = await _advanced(conn, after[result.monitor_id], result)
+    changed = {monitor_id: standing for monitor_id, standing in after.items() if standing is not before[monitor_id]}
+    await write_states(conn, changed)
+    return any(standing.state.status is not before[monitor_id].state.status for monitor_id, standing in changed.items())
+
+
+def _key(result: Result) -> ResultKey:
+    return result.monitor_id, result.scheduled_at, result.region
+
+
+async def _advanced(conn: Connection, standing: Standing, result: Result) -> Standing:
+    state, transitions = advance(standing.state, result, standing.policy)
+    for transition in transitions:
+        incident_id = await record_transition(conn, standing, result, transition)
+        standing = replace(standing, incident_id=incident_id)
+        log = _log.warning if transition.to_status is Status.DOWN else _log.info
+        log(
+            "transition",
+            monitor=result.monitor_id,
+            before=transition.from_status.value,
+            after=transition.to_status.value,
+            reason=transition.reason,
+        )
+    return replace(standing, state=state)
 
 
 async def write_results(conn: Connection, results: Sequence[Result]) -> tuple[dict[int, Standing], set[ResultKey]]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from time import monotonic
 
 import structlog
 
 from pinguin.broker import Broker
-from pinguin.db import Connection, Pool, connection
+from pinguin.db import Pool, connection
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff, cancel, together
 from pinguin.metrics import WorkerMetrics
-from pinguin.model import Job, Result, Status, advance
+from pinguin.model import Job, Result
 from pinguin.store import recording
-from pinguin.store.recording import Standing
 from pinguin.worker.spill import Spill, record_each
 
 _log = structlog.get_logger(__name__)
@@ -153,33 +151,4 @@ async def record(pool: Pool, results: Sequence[Result]) -> None:
     Raises `Unavailable` when the database is away, `psycopg.Error` when it refuses.
     """
     async with connection(pool, CONNECT_S) as conn, conn.transaction():
-        before, written = await recording.write_results(conn, results)
-        after = dict(before)
-        for result in sorted(results, key=lambda result: result.scheduled_at):
-            if result.monitor_id in after and _key(result) in written:
-                after[result.monitor_id] = await _advanced(conn, after[result.monitor_id], result)
-        await recording.write_states(conn, _changed(before, after))
-
-
-def _key(result: Result) -> recording.ResultKey:
-    return result.monitor_id, result.scheduled_at, result.region
-
-
-async def _advanced(conn: Connection, standing: Standing, result: Result) -> Standing:
-    state, transitions = advance(standing.state, result, standing.policy)
-    for transition in transitions:
-        incident_id = await recording.record_transition(conn, standing, result, transition)
-        standing = replace(standing, incident_id=incident_id)
-        log = _log.warning if transition.to_status is Status.DOWN else _log.info
-        log(
-            "transition",
-            monitor=result.monitor_id,
-            before=transition.from_status.value,
-            after=transition.to_status.value,
-            reason=transition.reason,
-        )
-    return replace(standing, state=state)
-
-
-def _changed(before: Mapping[int, Standing], after: Mapping[int, Standing]) -> dict[int, Standing]:
-    return {monitor_id: standing for monitor_id, standing in after.items() if standing is not before[monitor_id]}
+        await recording.record(conn, results)
