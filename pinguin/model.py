@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -125,6 +125,40 @@ class Policy:
     def quiet_after(self) -> timedelta:
         """How long a monitor may be without a result before it is unknown."""
         return timedelta(seconds=2 * self.interval_s + self.timeout_s)
+
+
+class AlertStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One step of an escalation: whom to tell once an outage has lasted `after_s` seconds unacknowledged."""
+
+    after_s: Annotated[int, msgspec.Meta(ge=0, le=7 * 86400)] = 0
+    channels: Sequence[int] = ()
+    groups: Sequence[int] = ()
+
+
+class SlowRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Slow, when this percentile of the latency over the last `window_s` seconds is above `above_ms`."""
+
+    above_ms: Annotated[float, msgspec.Meta(gt=0, le=300_000)]
+    percentile: Annotated[float, msgspec.Meta(ge=1, le=99.9)] = 95
+    window_s: Annotated[int, msgspec.Meta(ge=60, le=86400)] = 900
+
+
+class AlertRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who is told of a monitor, and of what; `monitors.alerts` holds what differs from these defaults.
+
+    steps: None is the default channels, an empty list nobody.
+    flap_outages: so many within flap_window_s seconds are told as one: flapping; 0 turns that off.
+    certificate_days: of a certificate or a domain that ends in so many days.
+    """
+
+    steps: Sequence[AlertStep] | None = None
+    remind_every_s: Annotated[int, msgspec.Meta(ge=0, le=7 * 86400)] = 0
+    on_degraded: bool = True
+    on_unknown: bool = False
+    flap_outages: Annotated[int, msgspec.Meta(ge=0, le=100)] = 5
+    flap_window_s: Annotated[int, msgspec.Meta(ge=60, le=86400)] = 3600
+    certificate_days: Sequence[Annotated[int, msgspec.Meta(ge=0, le=365)]] = (21, 14, 7, 3, 1)
+    slow_percentile: SlowRule | None = None
 
 
 class State(msgspec.Struct, frozen=True):

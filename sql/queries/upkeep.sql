@@ -43,7 +43,7 @@ select distinct region from monitors, unnest(regions) region where enabled and a
 -- name: end_problems
 -- What was wrong and is not any more.
 update pipeline_incidents set ended_at = now()
-where ended_at is null and (code, region) not in (
+where ended_at is null and code <> 'channel' and (code, region) not in (
   select problem ->> 'code', problem ->> 'region' from jsonb_array_elements(%(problems)s) problem)
 
 -- name: raise_problems
@@ -114,4 +114,5 @@ call run_job(%(job_id)s)
 
 -- name: vacuum
 -- The embedded database has no autovacuum; states are updated with every batch. Chunks are dropped, not deleted from.
-vacuum (analyze) monitor_states, monitors, monitor_versions, transitions, incidents, pipeline_watch, job_runs, sessions
+vacuum (analyze) monitor_states, monitors, monitor_versions, transitions, incidents, pipeline_watch, job_runs, sessions,
+  notifications, messages, channels

@@ -1,0 +1,649 @@
+-- Alerts: who is told of what. Notifications are written by triggers, in the transaction of the transition itself;
+-- what holds one back is decided when it is due, again and again, so that no edit, restart or race can lose it.
+
+alter table monitors add column alerts jsonb not null default '{}' check (jsonb_typeof(alerts) = 'object');
+comment on column monitors.alerts is
+  'Who is told, and of what: AlertRules in pinguin/model.py. Without "steps" the default channels are.';
+
+create table monitor_dependencies (
+  monitor_id bigint not null references monitors,
+  depends_on bigint not null references monitors,
+  primary key (monitor_id, depends_on),
+  check (monitor_id <> depends_on)
+);
+create index monitor_dependencies_on on monitor_dependencies (depends_on);
+comment on table monitor_dependencies is
+  'While the monitor that it depends on is down, a monitor''s own alerts are held back: never its checks, never its recovery.';
+
+create table channels (
+  id bigint generated always as identity primary key,
+  name text not null check (length(name) between 1 and 100),
+  kind text not null,
+  options jsonb not null,
+  enabled boolean not null default true,
+  is_default boolean not null default false,
+  subject_template text,
+  body_template text,
+  per_minute integer not null default 10 check (per_minute between 1 and 600),
+  quiet_from time,
+  quiet_to time,
+  quiet_zone text,
+  quiet_days smallint[] not null default '{1,2,3,4,5,6,7}',
+  tokens real not null default 1000,
+  tokens_at timestamptz not null default now(),
+  next_at timestamptz not null default '-infinity',
+  failures integer not null default 0,
+  failing_since timestamptz,
+  broken_at timestamptz,
+  broken_reason text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  archived_at timestamptz,
+  check ((quiet_from is null) = (quiet_to is null) and (quiet_from is null) = (quiet_zone is null))
+);
+create unique index channels_name on channels (lower(name)) where archived_at is null;
+comment on table channels is 'Where alerts go.';
+comment on column channels.kind is 'webhook, email, script or apprise: a file of pinguin/alerts/channels/.';
+comment on column channels.options is 'As the kind''s struct defines them; secrets are sealed.';
+comment on column channels.is_default is 'Told of every monitor that does not choose its own channels.';
+comment on column channels.per_minute is 'Messages a minute, up to five of them at once; what waits longer becomes one digest.';
+comment on column channels.quiet_from is 'Wall-clock time in quiet_zone; until quiet_to (the next day, if that is earlier) nothing is sent, but kept.';
+comment on column channels.quiet_days is 'ISO weekdays (1 is Monday) on which the quiet hours begin.';
+comment on column channels.next_at is 'Not before: set by the rate limit and by failed tries.';
+comment on column channels.broken_at is 'The provider refused for good; nothing is sent until somebody mends the channel.';
+
+create table channel_groups (
+  id bigint generated always as identity primary key,
+  name text not null check (length(name) between 1 and 100),
+  channel_ids bigint[] not null
+);
+create unique index channel_groups_name on channel_groups (lower(name));
+comment on table channel_groups is 'Channels that are chosen together.';
+
+alter table incidents
+  add column acknowledged_at timestamptz,
+  add column acknowledged_by text,
+  add column snoozed_until timestamptz,
+  add column resolved_by text,
+  add column postmortem text,
+  drop constraint incidents_closed_by_check,
+  add constraint incidents_closed_by_check check (closed_by in ('recovery', 'pause', 'deletion', 'hand'));
+comment on column incidents.acknowledged_at is 'Somebody takes care: no reminder and no escalation any more.';
+comment on column incidents.postmortem is 'What was learnt; Markdown.';
+
+create table incident_events (
+  id bigint generated always as identity primary key,
+  incident_id bigint not null references incidents,
+  at timestamptz not null,
+  kind text not null check (kind in
+    ('failed', 'confirmed', 'alerted', 'held', 'acknowledged', 'snoozed', 'commented', 'resolved', 'recovered', 'closed')),
+  who text,
+  text text not null default ''
+);
+create index incident_events_incident on incident_events (incident_id, at, id);
+comment on table incident_events is 'An incident''s timeline. who: the person, or the channel that was told.';
+
+create table messages (
+  id bigint generated always as identity primary key,
+  key uuid not null unique default gen_random_uuid(),
+  channel_id bigint not null references channels,
+  status text not null check (status in ('sending', 'retry', 'sent', 'failed')),
+  attempts integer not null default 0,
+  unsure boolean not null default false,
+  claimed_by text,
+  claimed_until timestamptz,
+  due_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  ended_at timestamptz,
+  subject text
+);
+create unique index messages_open on messages (channel_id) where status in ('sending', 'retry');
+create index messages_created on messages (created_at desc);
+comment on table messages is 'One message to one channel, about one notification or many. Of each channel one is under way at a time.';
+comment on column messages.key is 'The same for every try: receivers that know it drop the second of two.';
+comment on column messages.unsure is 'A try ended without an answer, or with its sender: the provider may have it.';
+comment on column messages.claimed_until is 'When another sender may take it over.';
+
+create table attempts (
+  id bigint generated always as identity primary key,
+  message_id bigint not null references messages,
+  at timestamptz not null default now(),
+  latency_ms real,
+  outcome text not null check (outcome in ('delivered', 'failed', 'refused')),
+  answer text not null
+);
+create index attempts_message on attempts (message_id);
+comment on table attempts is 'Every try to deliver a message, and what the provider answered.';
+
+create table notifications (
+  id bigint generated always as identity primary key,
+  key text not null unique,
+  channel_id bigint not null references channels,
+  monitor_id bigint references monitors,
+  incident_id bigint references incidents,
+  pipeline_id bigint references pipeline_incidents,
+  kind text not null check (kind in (
+    'down', 'up', 'reminder', 'degraded', 'ok', 'unknown', 'known', 'flapping', 'stable', 'slow', 'fast', 'certificate',
+    'domain', 'pipeline', 'pipeline_over')),
+  step integer not null default 0,
+  answers bigint references notifications,
+  at timestamptz not null,
+  due_at timestamptz not null,
+  status text not null default 'waiting' check (status in ('waiting', 'taken', 'sent', 'cancelled', 'failed')),
+  held text,
+  message_id bigint references messages,
+  facts jsonb not null default '{}',
+  created_at timestamptz not null default now(),
+  told_at timestamptz
+);
+create index notifications_due on notifications (channel_id, due_at) where status = 'waiting';
+create index notifications_message on notifications (message_id);
+create index notifications_incident on notifications (incident_id) where incident_id is not null;
+create index notifications_monitor on notifications (monitor_id, channel_id, kind, id desc);
+create index notifications_answers on notifications (answers) where answers is not null;
+comment on table notifications is 'The outbox: this channel is to hear of this. Written with the cause, in one transaction.';
+comment on column notifications.key is 'What makes it one: the same cause never makes a second.';
+comment on column notifications.step is 'Step of the escalation.';
+comment on column notifications.answers is 'The notification whose end this one tells: untold if that one was never told.';
+comment on column notifications.at is 'When it happened; due_at is when it may be told.';
+comment on column notifications.held is 'Why it waits, or why it was cancelled.';
+
+create table monitor_expiries (
+  monitor_id bigint not null references monitors,
+  kind text not null check (kind in ('certificate', 'domain')),
+  expires_at timestamptz not null,
+  subject text not null default '',
+  seen_at timestamptz not null default now(),
+  primary key (monitor_id, kind)
+);
+create index monitor_expiries_at on monitor_expiries (expires_at);
+comment on table monitor_expiries is 'When the certificate or the registration that a monitor saw last runs out.';
+
+create table slow_spells (
+  id bigint generated always as identity primary key,
+  monitor_id bigint not null references monitors,
+  started_at timestamptz not null default now(),
+  ended_at timestamptz,
+  percentile real not null,
+  window_s integer not null,
+  above_ms real not null,
+  value_ms real not null
+);
+create unique index slow_spells_open on slow_spells (monitor_id) where ended_at is null;
+comment on table slow_spells is 'Times in which a percentile of a monitor''s latency over a window was above what its alert rules allow.';
+
+-- Who is told, step by step. One row a step and channel.
+create function alert_channels(alerts jsonb) returns table (step integer, after_s integer, channel_id bigint)
+language sql stable as $$
+  with steps as (
+    select place::integer - 1 as step, coalesce((value ->> 'after_s')::integer, 0) as after_s, value
+    from jsonb_array_elements(case when jsonb_typeof(alerts -> 'steps') = 'array' then alerts -> 'steps' else '[]' end)
+      with ordinality each (value, place)
+  ), chosen as (
+    select step, after_s, named::bigint as channel_id
+    from steps, jsonb_array_elements_text(coalesce(value -> 'channels', '[]')) named
+    union
+    select step, after_s, member
+    from steps, jsonb_array_elements_text(coalesce(value -> 'groups', '[]')) named
+    join channel_groups g on g.id = named::bigint
+    cross join unnest(g.channel_ids) member
+    union
+    select 0, 0, id from channels where is_default and jsonb_typeof(alerts -> 'steps') is distinct from 'array'
+  )
+  select step, after_s, c.id from chosen join channels c on c.id = chosen.channel_id
+  where c.enabled and c.archived_at is null
+$$;
+comment on function alert_channels is 'The channels that a monitor''s alert rules name, with their step and its delay in seconds.';
+
+-- What one kind of news of a monitor is to be told to: its channels, or with `every_step` those of the escalation too.
+create function notify_channels(
+  news text, monitor bigint, incident bigint, cause text, happened_at timestamptz, wait interval, every_step boolean,
+  what jsonb default '{}')
+returns void language sql as $$
+  insert into notifications (key, channel_id, monitor_id, incident_id, kind, step, at, due_at, facts)
+  select news || ':' || cause || ':' || step || ':' || channel_id, channel_id, monitor, incident, news, step, happened_at,
+    now() + wait + after_s * interval '1 second', what
+  from monitors m, alert_channels(m.alerts)
+  where m.id = monitor and (every_step or step = 0)
+  on conflict (key) do nothing
+$$;
+
+-- The end of something goes to those who heard of it, or are about to.
+create function notify_end(
+  news text, begun text[], monitor bigint, incident bigint, cause text, happened_at timestamptz, what jsonb default '{}')
+returns void language sql as $$
+  insert into notifications (key, channel_id, monitor_id, incident_id, kind, answers, at, due_at, facts)
+  select news || ':' || cause || ':' || channel_id, channel_id, monitor, incident, news, id, happened_at, now(), what
+  from (
+    select distinct on (channel_id) channel_id, id from notifications n
+    where monitor_id = monitor and kind = any(begun) and incident_id is not distinct from incident
+      and (status in ('taken', 'sent') or status = 'waiting' and (due_at <= now() or held is not null or step = 0))
+      and not exists (select from notifications f where f.answers = n.id)
+    order by channel_id, status <> 'sent', status <> 'taken', id desc) told
+  on conflict (key) do nothing
+$$;
+
+create function incidents_after_insert() returns trigger language plpgsql as $$
+begin
+  insert into incident_events (incident_id, at, kind, text) values
+    (new.id, new.started_at, 'failed', new.message), (new.id, new.confirmed_at, 'confirmed', new.reason);
+  perform notify_channels('down', new.monitor_id, new.id, new.id::text, new.started_at, '0', true);
+  return null;
+end $$;
+create trigger after_insert after insert on incidents for each row execute function incidents_after_insert();
+
+create function incidents_after_end() returns trigger language plpgsql as $$
+begin
+  insert into incident_events (incident_id, at, kind, who, text) values (
+    new.id, new.ended_at,
+    case new.closed_by when 'recovery' then 'recovered' when 'hand' then 'resolved' else 'closed' end,
+    new.resolved_by, case when new.closed_by in ('pause', 'deletion') then new.closed_by else '' end);
+  if new.closed_by in ('recovery', 'hand') then
+    perform notify_end('up', '{down}', new.monitor_id, new.id, new.id::text, new.ended_at);
+  end if;
+  update notifications set status = 'cancelled', held = 'over'
+  where incident_id = new.id and status = 'waiting' and kind in ('down', 'reminder')
+    and (new.closed_by in ('pause', 'deletion') or kind = 'reminder' or step > 0 and due_at > now() and held is null);
+  return null;
+end $$;
+create trigger after_end after update of ended_at on incidents for each row
+  when (old.ended_at is null and new.ended_at is not null) execute function incidents_after_end();
+
+create function transitions_after_insert() returns trigger language plpgsql as $$
+declare
+  monitor monitors;
+  fresh interval;
+begin
+  select * into monitor from monitors where id = new.monitor_id;
+  if new.to_status = 'degraded' and new.incident_id is null
+      and coalesce((monitor.alerts ->> 'on_degraded')::boolean, true) then
+    fresh := (monitor.failure_threshold - 1) * monitor.interval_s * interval '1 second';
+    perform notify_channels('degraded', new.monitor_id, null, new.id::text, new.at, fresh, false,
+      jsonb_build_object('reason', new.reason, 'message', new.message));
+  elsif new.to_status = 'unknown' and coalesce((monitor.alerts ->> 'on_unknown')::boolean, false) then
+    perform notify_channels('unknown', new.monitor_id, null, new.id::text, new.at, '0', false,
+      jsonb_build_object('reason', new.reason, 'message', new.message));
+  end if;
+  if new.from_status = 'degraded' and new.to_status = 'up' then
+    perform notify_end('ok', '{degraded}', new.monitor_id, null, new.id::text, new.at);
+  elsif new.from_status = 'unknown' and new.to_status in ('up', 'degraded', 'down') then
+    perform notify_end('known', '{unknown}', new.monitor_id, null, new.id::text, new.at);
+  end if;
+  return null;
+end $$;
+create trigger after_insert after insert on transitions for each row execute function transitions_after_insert();
+
+-- Pinguin's own health is told once, to the default channels.
+alter table pipeline_incidents drop constraint pipeline_incidents_code_check;
+alter table pipeline_incidents add constraint pipeline_incidents_code_check
+  check (code in ('no_worker', 'queue_late', 'spilled', 'lost', 'quiet', 'unwatched', 'channel'));
+comment on column pipeline_incidents.code is
+  'no_worker: a region has monitors and no worker; queue_late: jobs wait too long; spilled: results wait for the database; lost: results did not fit there; quiet: monitors without results; unwatched: no leader, or no database for it; channel: one refuses what it is sent.';
+
+create function pipeline_after_write() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'INSERT' and new.ended_at is null then
+    insert into notifications (key, channel_id, pipeline_id, kind, at, due_at)
+    select 'pipeline:' || new.id || ':' || c.id, c.id, new.id, 'pipeline', new.started_at, now() + interval '20 seconds'
+    from channels c
+    where c.is_default and c.enabled and c.archived_at is null and c.broken_at is null;
+  elsif tg_op = 'UPDATE' and old.ended_at is null and new.ended_at is not null then
+    insert into notifications (key, channel_id, pipeline_id, kind, answers, at, due_at)
+    select 'pipeline_over:' || new.id || ':' || n.channel_id, n.channel_id, new.id, 'pipeline_over', n.id, new.ended_at, now()
+    from notifications n
+    where n.pipeline_id = new.id and n.kind = 'pipeline' and n.status in ('waiting', 'taken', 'sent')
+    on conflict (key) do nothing;
+  end if;
+  return null;
+end $$;
+create trigger after_write after insert or update of ended_at on pipeline_incidents
+  for each row execute function pipeline_after_write();
+create index notifications_pipeline on notifications (pipeline_id) where pipeline_id is not null;
+
+create function slow_spells_after_write() returns trigger language plpgsql as $$
+declare
+  said constant jsonb := jsonb_build_object('value_ms', new.value_ms, 'above_ms', new.above_ms,
+    'percentile', new.percentile, 'window_s', new.window_s);
+begin
+  if tg_op = 'INSERT' then
+    perform notify_channels('slow', new.monitor_id, null, new.id::text, new.started_at, '0', false, said);
+  elsif new.ended_at is not null and old.ended_at is null then
+    perform notify_end('fast', '{slow}', new.monitor_id, null, new.id::text, new.ended_at, said);
+  end if;
+  return null;
+end $$;
+create trigger after_write after insert or update of ended_at on slow_spells
+  for each row execute function slow_spells_after_write();
+
+-- A channel that is switched off, deleted, broken or mended.
+create function channels_before_update() returns trigger language plpgsql as $$
+begin
+  if (new.kind, new.options, new.enabled) is distinct from (old.kind, old.options, old.enabled) then
+    new.broken_at := null;
+    new.broken_reason := null;
+    new.failures := 0;
+    new.failing_since := null;
+    new.next_at := '-infinity';
+    new.updated_at := now();
+  end if;
+  return new;
+end $$;
+create trigger before_update before update on channels for each row execute function channels_before_update();
+
+create function channels_after_update() returns trigger language plpgsql as $$
+begin
+  if not new.enabled and old.enabled or new.archived_at is not null and old.archived_at is null then
+    update notifications set status = 'cancelled', held = 'channel off'
+    where channel_id = new.id and status in ('waiting', 'taken');
+    update messages set status = 'failed', ended_at = now() where channel_id = new.id and status in ('sending', 'retry');
+  end if;
+  if old.broken_at is null and new.broken_at is not null and new.archived_at is null then
+    insert into pipeline_incidents (code, region, message)
+    values ('channel', new.name, format('channel "%s" refuses what it is sent: %s', new.name, new.broken_reason))
+    on conflict (code, region) where ended_at is null do update set message = excluded.message;
+  elsif old.broken_at is not null and (new.broken_at is null or new.archived_at is not null) then
+    update pipeline_incidents set ended_at = now() where code = 'channel' and region = old.name and ended_at is null;
+  end if;
+  return null;
+end $$;
+create trigger after_update after update on channels for each row execute function channels_after_update();
+
+create function quiet_until(channel channels, moment timestamptz) returns timestamptz
+language sql stable as $$
+  select max(ends)
+  from (
+    select (day + channel.quiet_from) at time zone channel.quiet_zone as starts,
+      (day + channel.quiet_to + (channel.quiet_to <= channel.quiet_from)::integer * interval '1 day')
+        at time zone channel.quiet_zone as ends,
+      extract(isodow from day)::smallint as weekday
+    from generate_series(
+      date_trunc('day', moment at time zone channel.quiet_zone) - interval '1 day',
+      date_trunc('day', moment at time zone channel.quiet_zone), interval '1 day') day) hours
+  where channel.quiet_from is not null and weekday = any(channel.quiet_days) and starts <= moment and moment < ends
+$$;
+comment on function quiet_until is 'The end of the channel''s quiet hours, if `moment` lies in them.';
+
+-- What senders do, each step one statement: gather a channel's due notifications into a message, and mark how it went.
+
+create function dependency_of(monitor bigint, failed_at timestamptz, since timestamptz) returns text
+language sql stable as $$
+  -- 'dependency' while a monitor that this one depends on is down; 'dependency?' while one may be, because it has not
+  -- been checked since this one failed; null where its failure is its own.
+  select case when bool_or(s.incident_id is not null) then 'dependency' when bool_or(open) then 'dependency?' end
+  from monitor_dependencies d
+  join monitors m on m.id = d.depends_on and m.enabled and m.archived_at is null
+  join monitor_states s on s.monitor_id = m.id
+  cross join lateral (select
+    not (s.status in ('up', 'degraded') and s.failures = 0 and coalesce(s.last_slot > failed_at, false))
+    and now() < since + least(m.interval_s * m.failure_threshold + m.timeout_s, 300) * interval '1 second' as open) o
+  where d.monitor_id = monitor
+$$;
+
+create function flap_rules(alerts jsonb, out outages integer, out span interval, out calm interval)
+language sql immutable as $$
+  select coalesce((alerts ->> 'flap_outages')::integer, 5),
+    coalesce((alerts ->> 'flap_window_s')::integer, 3600) * interval '1 second',
+    coalesce((alerts ->> 'flap_window_s')::integer, 3600) * interval '0.25 second'
+$$;
+comment on function flap_rules is
+  'So many outages (0: never) within this time are flapping; it is over after a quarter of the time without a change.';
+
+-- What is to be done with each due notification of a channel: send, cancel, hold (until) or flap.
+create function alert_verdicts(wanted channels, most integer)
+returns table (id bigint, verdict text, until timestamptz, why text)
+language plpgsql as $$
+begin
+  return query
+  with due as (
+    select n.*, m.alerts, m.archived_at is not null as deleted, i.started_at, i.ended_at, i.closed_by,
+      i.acknowledged_at, i.snoozed_until, s.status as status_now, told.status as told, told.due_at as told_due,
+      told.held as told_held
+    from notifications n
+    left join monitors m on m.id = n.monitor_id
+    left join monitor_states s on s.monitor_id = n.monitor_id
+    left join incidents i on i.id = n.incident_id
+    left join notifications told on told.id = n.answers
+    where n.channel_id = wanted.id and n.status = 'waiting' and n.due_at <= now()
+    order by n.due_at, n.id
+    limit most
+  ), flaps as (
+    select d.monitor_id, exists (
+        select from notifications f
+        where f.monitor_id = d.monitor_id and f.channel_id = wanted.id and f.kind = 'stable' and f.status = 'waiting') as open,
+      (select count(*) from incidents i where i.monitor_id = d.monitor_id and i.started_at > now() - r.span) as outages,
+      greatest(
+        (select max(greatest(i.confirmed_at, i.ended_at)) from incidents i where i.monitor_id = d.monitor_id
+          and i.started_at > now() - interval '7 days'), now() - interval '1 day') + r.calm as calm_at,
+      r.outages as allowed
+    from (select distinct on (due.monitor_id) due.monitor_id, due.alerts from due where due.monitor_id is not null) d
+    cross join lateral flap_rules(d.alerts) r
+  ), judged as (
+    select due.id, due.kind,
+      case
+        when deleted then 'deleted'
+        when answers is not null and told in ('cancelled', 'failed') then 'untold'
+        when due.kind = 'down' and acknowledged_at is not null then 'acknowledged'
+        when due.kind = 'down' and due.ended_at is not null
+          and (due.step > 0 or closed_by not in ('recovery', 'hand')
+            or held in ('maintenance', 'dependency', 'flapping', 'snoozed')) then 'over'
+        when due.kind = 'reminder' and (due.ended_at is not null or acknowledged_at is not null) then 'over'
+        when due.kind = 'degraded' and status_now <> 'degraded' then 'over'
+        when due.kind = 'unknown' and status_now <> 'unknown' then 'over'
+        when due.kind = 'pipeline' and exists (
+          select from pipeline_incidents p where p.id = due.pipeline_id and p.ended_at is not null) then 'over'
+        when due.kind in ('down', 'up') and f.open then 'flapping'
+      end as cancel,
+      case when due.kind in ('down', 'reminder', 'degraded', 'unknown', 'slow') then
+        maintenance_until(due.monitor_id, now()) end as maintained,
+      case when due.kind in ('down', 'reminder', 'degraded', 'unknown', 'slow') then
+        dependency_of(due.monitor_id, coalesce(due.started_at, due.at), due.created_at) end as dependency,
+      case when due.kind in ('down', 'reminder') and snoozed_until > now() then snoozed_until end as snoozed,
+      case when due.kind = 'stable' and f.calm_at > now() then f.calm_at end as unsteady,
+      case when answers is not null and told = 'waiting' and told_due > now() then told_due end as after_other,
+      told_held, quiet_until(wanted, now()) as quiet,
+      due.kind = 'down' and f.allowed > 0 and f.outages >= f.allowed as flaps
+    from due left join flaps f on f.monitor_id = due.monitor_id
+  )
+  select j.id,
+    case when cancel is not null then 'cancel'
+      when coalesce(maintained, snoozed, unsteady, after_other, quiet) is not null or dependency is not null then 'hold'
+      when flaps then 'flap'
+      else 'send' end,
+    coalesce(least(maintained, now() + interval '15 seconds'), case when dependency is not null then now() + interval '5 seconds' end,
+      least(snoozed, now() + interval '15 seconds'), unsteady, after_other, quiet),
+    coalesce(cancel, case when maintained is not null then 'maintenance' end, dependency,
+      case when snoozed is not null then 'snoozed' when unsteady is not null then 'flapping'
+        when after_other is not null then told_held when quiet is not null then 'quiet' end)
+  from judged j;
+end $$;
+
+-- The verdicts, with those on the end of something bound to the verdict on its beginning, where both are due; and of
+-- several outages of one flapping monitor, one says so.
+create function bound_verdicts(wanted channels, most integer)
+returns table (id bigint, verdict text, until timestamptz, why text)
+language plpgsql as $$
+begin
+  return query
+  with v as materialized (select * from alert_verdicts(wanted, most)), named as (
+    select v.*, n.answers, n.monitor_id,
+      row_number() over (partition by n.monitor_id, v.verdict order by n.id desc) as place
+    from v join notifications n on n.id = v.id
+  )
+  select n.id,
+    case when b.verdict = 'flap' then 'cancel' when b.verdict in ('cancel', 'hold') then b.verdict
+      when n.verdict = 'flap' and n.place > 1 then 'cancel' else n.verdict end,
+    coalesce(b.until, n.until),
+    case when b.verdict = 'flap' or n.verdict = 'flap' then 'flapping' when b.verdict = 'cancel' then 'untold'
+      else coalesce(b.why, n.why) end
+  from named n left join named b on b.id = n.answers;
+end $$;
+
+-- One channel's due notifications into one message, claimed by `sender`; null where no channel is ready.
+-- The first waits 0.4 s for company; where there is much of it, until nothing has come for a second, or for 4 s.
+-- What is due and held back, or not to be told at all, is settled on the way.
+create function gather_message(sender text, lease interval) returns bigint language plpgsql as $$
+declare
+  channel channels;
+  made_id bigint;
+  left_over real;
+begin
+  select c.* into channel
+  from channels c
+  cross join lateral (
+    select count(*) as waiting, min(due_at) as oldest, max(due_at) as newest
+    from (select due_at from notifications n
+      where n.channel_id = c.id and n.status = 'waiting' and n.due_at <= clock_timestamp()
+      order by due_at limit 5000) due) w
+  where c.enabled and c.archived_at is null and c.broken_at is null and c.next_at <= clock_timestamp() and w.waiting > 0
+    and w.oldest <= clock_timestamp() - interval '0.4 seconds'
+    and (w.waiting < 3 or w.newest <= clock_timestamp() - interval '1 second'
+      or w.oldest <= clock_timestamp() - interval '4 seconds')
+    and not exists (select from messages m where m.channel_id = c.id and m.status in ('sending', 'retry'))
+  order by w.oldest
+  limit 1
+  for update of c skip locked;
+  if channel.id is null then
+    return null;
+  end if;
+
+  with v as materialized (select * from bound_verdicts(channel, 5000)), made as (
+    insert into messages (channel_id, status, attempts, claimed_by, claimed_until)
+    select channel.id, 'sending', 1, sender, now() + lease where exists (select from v where verdict in ('send', 'flap'))
+    returning id
+  ), noted as (
+    insert into incident_events (incident_id, at, kind, who, text)
+    select distinct n.incident_id, now(), 'held', channel.name, v.why
+    from v join notifications n on n.id = v.id
+    where v.verdict = 'hold' and n.incident_id is not null and n.held is distinct from v.why and v.why <> 'dependency?'
+  ), planned as (
+    insert into notifications (key, channel_id, monitor_id, kind, at, due_at)
+    select 'stable:' || n.id, channel.id, n.monitor_id, 'stable', now(), now() + (flap_rules(m.alerts)).calm
+    from v join notifications n on n.id = v.id join monitors m on m.id = n.monitor_id
+    where v.verdict = 'flap'
+  ), settled as (
+    update notifications n set
+      status = case v.verdict when 'cancel' then 'cancelled' when 'hold' then 'waiting' else 'taken' end,
+      due_at = case v.verdict when 'hold' then greatest(v.until, now() + interval '0.1 seconds') else n.due_at end,
+      held = case when v.verdict in ('cancel', 'hold') then v.why else n.held end,
+      kind = case v.verdict when 'flap' then 'flapping' else n.kind end,
+      message_id = case when v.verdict in ('send', 'flap') then (select id from made) end
+    from v where n.id = v.id
+  )
+  select id into made_id from made;
+  if made_id is null then
+    return null;
+  end if;
+
+  -- What a flapping monitor ended in is told by saying so.
+  update notifications d set status = 'taken', message_id = made_id
+  from notifications s, incidents i
+  where s.message_id = made_id and s.kind = 'stable' and d.channel_id = channel.id and d.monitor_id = s.monitor_id
+    and d.kind = 'down' and d.status = 'cancelled' and d.held = 'flapping' and i.id = d.incident_id and i.ended_at is null;
+
+  left_over := least(least(5, channel.per_minute), channel.tokens
+    + extract(epoch from now() - channel.tokens_at) * channel.per_minute / 60) - 1;
+  update channels set tokens = left_over, tokens_at = now(),
+    next_at = now() + greatest(1 - left_over, 0) * 60 / per_minute * interval '1 second'
+  where id = channel.id;
+  return made_id;
+end $$;
+
+-- A message whose time for another try has come, or whose sender is gone; null where there is none. What ended
+-- meanwhile is told by it too, if the provider surely has not heard of it yet.
+create function reclaim_message(sender text, lease interval) returns bigint language plpgsql as $$
+declare
+  message messages;
+begin
+  select m.* into message
+  from messages m join channels c on c.id = m.channel_id
+  where c.broken_at is null
+    and (m.status = 'retry' and m.due_at <= now() or m.status = 'sending' and m.claimed_until < now())
+  order by m.due_at
+  limit 1
+  for update of m skip locked;
+  if message.id is null then
+    return null;
+  end if;
+  update messages set status = 'sending', attempts = attempts + 1, claimed_by = sender, claimed_until = now() + lease,
+    unsure = unsure or message.status = 'sending'
+  where id = message.id;
+  if not message.unsure and message.status = 'retry' then
+    update notifications e set status = 'taken', message_id = message.id
+    from notifications b
+    where b.message_id = message.id and e.answers = b.id and e.status = 'waiting' and e.due_at <= now();
+  end if;
+  return message.id;
+end $$;
+
+-- It was delivered. False where the claim was lost meanwhile.
+create function mark_delivered(wanted bigint, sender text, said text, took_ms real, title text) returns boolean
+language plpgsql as $$
+declare
+  delivered messages;
+  channel channels;
+begin
+  update messages set status = 'sent', ended_at = now(), subject = title
+  where id = wanted and claimed_by = sender and status = 'sending'
+  returning * into delivered;
+  if delivered.id is null then
+    return false;
+  end if;
+  insert into attempts (message_id, latency_ms, outcome, answer) values (wanted, took_ms, 'delivered', said);
+  update channels set failures = 0, failing_since = null where id = delivered.channel_id and failures > 0;
+  select * into channel from channels where id = delivered.channel_id;
+  update notifications set status = 'sent', told_at = now(), held = null where message_id = wanted;
+  insert into incident_events (incident_id, at, kind, who, text)
+  select distinct incident_id, now(), 'alerted', channel.name, kind from notifications
+  where message_id = wanted and incident_id is not null;
+  insert into notifications (key, channel_id, monitor_id, incident_id, kind, step, at, due_at)
+  select 'reminder:' || i.id || ':' || channel.id || ':' || wanted, channel.id, i.monitor_id, i.id, 'reminder',
+    min(n.step), i.started_at, now() + min((m.alerts ->> 'remind_every_s')::integer) * interval '1 second'
+  from notifications n
+  join incidents i on i.id = n.incident_id and i.ended_at is null and i.acknowledged_at is null
+  join monitors m on m.id = i.monitor_id
+  where n.message_id = wanted and n.kind in ('down', 'reminder') and (m.alerts ->> 'remind_every_s')::integer > 0
+  group by i.id, i.monitor_id
+  on conflict (key) do nothing;
+  return true;
+end $$;
+
+-- It was not delivered, or nobody knows: another try at `again_in`, up to a day after it was made.
+create function mark_failed(
+  wanted bigint, sender text, said text, took_ms real, doubtful boolean, again_in interval, title text)
+returns boolean language plpgsql as $$
+declare
+  failed messages;
+begin
+  update messages set
+    status = case when created_at < now() - interval '1 day' then 'failed' else 'retry' end,
+    ended_at = case when created_at < now() - interval '1 day' then now() end,
+    due_at = now() + again_in, unsure = unsure or doubtful, subject = title
+  where id = wanted and claimed_by = sender and status = 'sending'
+  returning * into failed;
+  if failed.id is null then
+    return false;
+  end if;
+  insert into attempts (message_id, latency_ms, outcome, answer) values (wanted, took_ms, 'failed', said);
+  update channels set failures = failures + 1, failing_since = coalesce(failing_since, now()) where id = failed.channel_id;
+  update notifications set status = 'failed', held = 'a day without success'
+  where message_id = wanted and failed.status = 'failed';
+  return true;
+end $$;
+
+-- The provider refused for good: the channel is broken, and what it was to tell waits until it is mended.
+create function mark_refused(wanted bigint, sender text, said text, took_ms real, title text) returns boolean
+language plpgsql as $$
+declare
+  refused messages;
+begin
+  update messages set status = 'failed', ended_at = now(), subject = title
+  where id = wanted and claimed_by = sender and status = 'sending'
+  returning * into refused;
+  if refused.id is null then
+    return false;
+  end if;
+  insert into attempts (message_id, latency_ms, outcome, answer) values (wanted, took_ms, 'refused', said);
+  update notifications set status = 'waiting', held = 'broken', message_id = null where message_id = wanted;
+  update channels set broken_at = now(), broken_reason = left(said, 500) where id = refused.channel_id;
+  return true;
+end $$;
