@@ -15,10 +15,11 @@ from typing import Any
 
 from pinguin.checks import check_type, check_types
 from pinguin.checks.contract import CheckOptions, CheckType, Resources
-from pinguin.checks.describe import Option, main_option, options_of, takes_port
+from pinguin.checks.describe import main_option, takes_port
 from pinguin.checks.engine.stopwatch import in_words
 from pinguin.checks.runner import Report, run
 from pinguin.errors import InvalidInput
+from pinguin.fields.describe import Option, options_of
 from pinguin.model import Status
 
 EXIT = {Status.UP: 0, Status.DEGRADED: 0, Status.DOWN: 1, Status.UNKNOWN: 3}

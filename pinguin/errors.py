@@ -34,6 +34,10 @@ class Unavailable(PinguinError):
     """A service that we need does not answer just now. Trying again later is right."""
 
 
+class SealBroken(PinguinError):
+    """A stored secret cannot be opened: another key, or another place. Its text says what to do."""
+
+
 class CheckFailed(Exception):
     """The target failed its check: it is down.
 

@@ -15,6 +15,8 @@ from pinguin.errors import SettingsError
 PREFIX = "PINGUIN_"
 ELSEWHERE = ("PINGUIN_TEST_",)
 """Variables that begin so belong to the tests, not to us."""
+SECRET = ("database_url", "redis_url", "secret_key", "secret_key_old")
+"""Settings that no message and no repr shows."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: Annotated[
         str, Meta(description="Redis or Valkey: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://")
     ] = "redis://127.0.0.1:6379/0"
+    secret_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^[\s\S]{16,}$",
+            description="seals stored secrets: 16 characters or more, the same for every process. `make up` makes one",
+        ),
+    ] = ""
+    secret_key_file: Annotated[str, Meta(description="a file that holds it, in place of the variable")] = ""
+    secret_key_old: Annotated[
+        str, Meta(description="after a change of the key: the one before, which opens what it sealed")
+    ] = ""
+    script_dir: Annotated[str, Meta(description="the folder whose programs channels may run; empty: none")] = ""
+    base_url: Annotated[
+        str,
+        Meta(pattern=r"^$|^https?://\S+$", description="where people open these pages; for the links in alerts"),
+    ] = ""
     data_dir: Annotated[str, Meta(description="where the embedded stack keeps its data")] = "data"
     web_host: Annotated[str, Meta(description="address that the pages listen on")] = "127.0.0.1"
     web_port: Annotated[int, Meta(ge=1, le=65535, description="port that the pages listen on")] = 8080
@@ -81,6 +99,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="auto: console on a terminal, JSON lines elsewhere"),
     ] = "auto"
 
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in msgspec.structs.asdict(self).items() if name not in SECRET}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())}, …)"
+
     @property
     def data(self) -> Path:
         return Path(self.data_dir).expanduser().resolve()
@@ -104,8 +126,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 values[name] = msgspec.convert(text, fields[name].type, strict=False)
             except msgspec.ValidationError as error:
-                wrong.append(f"{variable}={_shown(name, text)}: {str(error).replace('Expected', 'must be', 1)}")
+                wrong.append(f"{variable}={_shown(name, text)}: {_complaint(name, error)}")
         wrong += _wrong_canaries(values.get("worker_canaries", ""))
+        if values.get("secret_key") and values.get("secret_key_file"):
+            wrong.append(f"{PREFIX}SECRET_KEY and {PREFIX}SECRET_KEY_FILE are both set; set one of them")
         if wrong:
             known = ", ".join(PREFIX + name.upper() for name in fields)
             raise SettingsError("\n".join([*wrong, f"The settings are {known}."]))
@@ -126,4 +150,11 @@ def _wrong_canaries(text: str) -> list[str]:
 
 
 def _shown(name: str, text: str) -> str:
-    return "…" if name.endswith("_url") else repr(text)
+    """A repr, but never of what may hold a password. TRAP 24"""
+    return "…" if name in SECRET else repr(text)
+
+
+def _complaint(name: str, error: msgspec.ValidationError) -> str:
+    if name == "secret_key":
+        return "must have 16 characters or more"
+    return str(error).replace("Expected", "must be", 1)

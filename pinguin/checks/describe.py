@@ -1,49 +1,12 @@
-"""What the options of a check type are, read from its struct: for the command line and the documentation."""
+"""The options of a check type as words of a command line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any
 
-import msgspec
-from msgspec import inspect
-
-from pinguin.checks.contract import CheckOptions, CheckType
-
-Kind = Literal["text", "whole number", "number", "yes or no", "choice", "list", "pairs"]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option. default: `msgspec.NODEFAULT` where it is required. limits: in words, "" where there are none."""
-
-    name: str
-    title: str
-    help: str
-    kind: Kind
-    default: Any
-    limits: str
-    unit: str
-    choices: tuple[str, ...]
-    advanced: bool
-    secret: bool
-    placeholder: str
-
-    @property
-    def required(self) -> bool:
-        return self.default is msgspec.NODEFAULT
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
-
-def options_of(struct: type[CheckOptions]) -> list[Option]:
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)
-    hints = get_type_hints(struct)  # msgspec sorts a Literal's values; here they stand as somebody wrote them
-    return [_option(each, hints[each.name]) for each in info.fields]
+from pinguin.checks.contract import CheckType
+from pinguin.fields.describe import Option, options_of
 
 
 def main_option(kind: CheckType) -> Option:
@@ -85,71 +48,3 @@ def _words(option: Option, value: Any) -> list[str]:
 def _pair(flag: str, value: str) -> list[str]:
     """As one word where the value would be taken for a flag."""
     return [f"{flag}={value}"] if value.startswith("-") else [flag, value]
-
-
-def _option(each: inspect.Field, hint: Any) -> Option:
-    kind, schema, extra = _plain(each.type)
-    default = each.default_factory() if each.default_factory is not msgspec.NODEFAULT else each.default
-    return Option(
-        name=each.encode_name,
-        title=schema.get("title") or each.encode_name.replace("_", " ").capitalize(),
-        help=schema.get("description", ""),
-        kind=_kind(kind),
-        default=default,
-        limits=_limits(kind),
-        unit=extra.get("unit", ""),
-        choices=tuple(map(str, get_args(hint) or kind.values)) if isinstance(kind, inspect.LiteralType) else (),
-        advanced=bool(extra.get("advanced")),
-        secret=bool(extra.get("secret")),
-        placeholder=extra.get("placeholder", ""),
-    )
-
-
-def _plain(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any], dict[str, Any]]:
-    """The type below its annotations, and behind `| None`; its title and description; what is ours."""
-    schema: dict[str, Any] = {}
-    extra: dict[str, Any] = {}
-    while isinstance(kind, inspect.Metadata | inspect.UnionType):
-        if isinstance(kind, inspect.UnionType):
-            kind = next(each for each in kind.types if not isinstance(each, inspect.NoneType))
-            continue
-        schema = {**(kind.extra_json_schema or {}), **schema}
-        extra = {**(kind.extra or {}), **extra}
-        kind = kind.type
-    return kind, schema, extra
-
-
-def _kind(kind: inspect.Type) -> Kind:
-    match kind:
-        case inspect.BoolType():
-            return "yes or no"
-        case inspect.IntType():
-            return "whole number"
-        case inspect.FloatType():
-            return "number"
-        case inspect.LiteralType():
-            return "choice"
-        case inspect.ListType():
-            return "list"
-        case inspect.DictType():
-            return "pairs"
-    return "text"
-
-
-def _limits(kind: inspect.Type) -> str:
-    match kind:
-        case inspect.IntType() | inspect.FloatType():
-            return _between(kind.ge, kind.le, "")
-        case inspect.StrType():
-            return _between(None, kind.max_length, " characters")
-        case inspect.ListType() | inspect.DictType():
-            return _between(kind.min_length, kind.max_length, " entries")
-    return ""
-
-
-def _between(least: float | None, most: float | None, unit: str) -> str:
-    if least is not None and most is not None:
-        return f"{least:,} to {most:,}{unit}"
-    if most is not None:
-        return f"at most {most:,}{unit}"
-    return f"at least {least:,}{unit}" if least is not None else ""

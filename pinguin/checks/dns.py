@@ -18,7 +18,7 @@ import dns.reversename
 import msgspec
 
 from pinguin.checks import dns_answer
-from pinguin.checks.contract import CheckOptions, Context, Examples, Outcome, field
+from pinguin.checks.contract import CheckOptions, Context, Outcome
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.dns_query import NotDns, SystemServers, Truncated, over_tcp, over_udp
 from pinguin.checks.engine.dns_types import RecordType
@@ -30,6 +30,7 @@ from pinguin.checks.engine.wire import Wire
 from pinguin.checks.findings import conclude
 from pinguin.checks.verdict import too_slow, wrong_host
 from pinguin.errors import CheckFailed, CheckImpossible, InvalidInput
+from pinguin.fields import Examples, field
 
 TITLE = "DNS record"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pinguin.checks import check_types
 from pinguin.checks.contract import CheckType
-from pinguin.checks.describe import Option, command_line, options_of
+from pinguin.checks.describe import command_line
+from pinguin.fields.markdown import table
 from pinguin.model import REASONS
 
 PATH = Path(__file__).parents[2] / "docs" / "checks.md"
@@ -48,46 +49,10 @@ def _anchor(kind: CheckType) -> str:
 
 
 def _section(kind: CheckType) -> str:
-    parts = [f'## <a name="{_anchor(kind)}"></a>{kind.title}: `{kind.name}`\n', f"{kind.doc}\n", _table(kind)]
+    parts = [f'## <a name="{_anchor(kind)}"></a>{kind.title}: `{kind.name}`\n', f"{kind.doc}\n", table(kind.options)]
     if kind.examples:
         parts += ["### Examples\n", *(_example(kind, words, dict(values)) for words, values in kind.examples)]
     return "\n".join(parts)
-
-
-def _table(kind: CheckType) -> str:
-    rows = "".join(map(_row, options_of(kind.options)))
-    return f"| option | what it is | type | default | limits |\n|---|---|---|---|---|\n{rows}"
-
-
-def _row(option: Option) -> str:
-    notes = [words for on, words in ((option.advanced, "advanced"), (option.secret, "secret")) if on]
-    what = f"**{option.title}**" + (f" ({', '.join(notes)})" if notes else "")
-    cells = (f"`{option.name}`", f"{what}. {option.help}".strip(), _type(option), _default(option), _limits(option))
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |\n"
-
-
-def _type(option: Option) -> str:
-    if option.kind == "choice":
-        return ", ".join(f"`{choice}`" for choice in option.choices)
-    return {"pairs": "`name: value` pairs", "list": "list of texts"}.get(option.kind, option.kind)
-
-
-def _default(option: Option) -> str:
-    if option.required:
-        return "required"
-    if isinstance(option.default, bool):
-        return "yes" if option.default else "no"
-    if option.default in ("", [], {}):
-        return "none"
-    return f"`{', '.join(option.default) if isinstance(option.default, list) else option.default}`"
-
-
-def _limits(option: Option) -> str:
-    return f"{option.limits} {option.unit}".strip()
-
-
-def _cell(words: str) -> str:
-    return words.replace("|", "\\|").replace("\n", " ")
 
 
 def _example(kind: CheckType, words: str, values: dict[str, object]) -> str:

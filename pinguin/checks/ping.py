@@ -12,13 +12,14 @@ from statistics import fmean
 from time import perf_counter
 from typing import Annotated
 
-from pinguin.checks.contract import CheckOptions, Context, Examples, Outcome, field
+from pinguin.checks.contract import CheckOptions, Context, Outcome
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.icmp import EchoSocket, Pinger, icmp_permission
 from pinguin.checks.engine.resolve import Address, IpVersion
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.verdict import too_slow, wrong_host
 from pinguin.errors import CheckFailed, InvalidInput
+from pinguin.fields import Examples, field
 
 __all__ = ["TITLE", "Options", "check", "icmp_permission"]
 

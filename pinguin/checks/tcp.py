@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pinguin.checks.contract import CheckOptions, Context, Examples, Outcome, field
+from pinguin.checks.contract import CheckOptions, Context, Outcome
 from pinguin.checks.engine import starttls
 from pinguin.checks.engine.dial import dial
 from pinguin.checks.engine.failures import failure_of
@@ -21,6 +21,7 @@ from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.checks.verdict import soon_over, too_slow, wrong_host
 from pinguin.errors import InvalidInput
+from pinguin.fields import Examples, field
 
 __all__ = ["TITLE", "Options", "as_bytes", "check"]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pinguin.checks.contract import CheckOptions, Context, Examples, Outcome, field
+from pinguin.checks.contract import CheckOptions, Context, Outcome
 from pinguin.checks.engine import starttls
 from pinguin.checks.engine.certificate import now
 from pinguin.checks.engine.chain import BROKEN_HASHES, Link, out_of_order
@@ -23,6 +23,7 @@ from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.findings import Finding, conclude
 from pinguin.checks.verdict import too_slow, wrong_host
 from pinguin.errors import InvalidInput
+from pinguin.fields import Examples, field
 
 TITLE = "TLS certificate"
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from pinguin.checks.contract import CheckOptions, CheckType, convert
-from pinguin.checks.contract import field as described
+from pinguin.checks.contract import CheckOptions, CheckType
 from pinguin.errors import InvalidInput
+from pinguin.fields import convert
+from pinguin.fields import field as described
 from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import forms
 

@@ -13,7 +13,8 @@ import pytest
 from pinguin import check_command
 from pinguin.checks import check_type, check_types, docs
 from pinguin.checks.contract import CheckType
-from pinguin.checks.describe import command_line, main_option, options_of
+from pinguin.checks.describe import command_line, main_option
+from pinguin.fields.describe import options_of
 
 KINDS = list(check_types().values())
 

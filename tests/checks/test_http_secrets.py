@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 
 from pinguin.checks import check_type
 from pinguin.checks.http import Options
-from pinguin.checks.http.scrub import Scrubber
 from pinguin.checks.runner import Report
 from pinguin.errors import InvalidInput
+from pinguin.scrub import Scrubber
 from tests.checks.certificates import house, make, server
 from tests.checks.conftest import Check
 from tests.checks.proxies import http_proxy
@@ -183,8 +183,8 @@ async def test_the_canaries_sing_where_nothing_hides_them(
     report_of: Callable[..., Awaitable[Report]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or else the test above would find nothing because there is nothing."""
-    monkeypatch.setattr("pinguin.checks.http.scrub.Scrubber.all", lambda self, value: value)
-    monkeypatch.setattr("pinguin.checks.http.scrub.Scrubber.text", lambda self, words: words)
+    monkeypatch.setattr("pinguin.scrub.Scrubber.all", lambda self, value: value)
+    monkeypatch.setattr("pinguin.scrub.Scrubber.text", lambda self, words: words)
 
     assert len(leaks(await report_of(failing, "basic"), await report_of(echoing, "bearer", **LOOKS["closely"]))) > 3
 

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from pinguin.checks import check_types
-from pinguin.checks.contract import CheckOptions, CheckType, Context, Outcome, field
+from pinguin.checks.contract import CheckOptions, CheckType, Context, Outcome
 from pinguin.errors import InvalidInput
+from pinguin.fields import field
 from pinguin.web import forms, monitor_form
 
 

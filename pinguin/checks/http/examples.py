@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinguin.checks.contract import Examples
+from pinguin.fields import Examples
 
 EXAMPLES: Examples = [
     ("A page that answers.", {"url": "https://example.org/"}),

@@ -16,9 +16,9 @@ from pinguin.checks.http import requests
 from pinguin.checks.http.digest import Digest
 from pinguin.checks.http.options import Options, accepts
 from pinguin.checks.http.route import visit
-from pinguin.checks.http.scrub import Scrubber
 from pinguin.checks.http.tokens import Tokens
 from pinguin.errors import CheckFailed
+from pinguin.scrub import Scrubber
 
 
 class Journey:

@@ -13,18 +13,19 @@ import msgspec
 
 from pinguin.checks.conditions import MOST_CONDITIONS, SEEN, Condition, effort
 from pinguin.checks.conditions_syntax import parse
-from pinguin.checks.contract import CheckOptions, field
+from pinguin.checks.contract import CheckOptions
 from pinguin.checks.engine.resolve import IpVersion
 from pinguin.checks.engine.response import SAMPLE
 from pinguin.checks.engine.secure import Demand, wrong_identity, wrong_pem
 from pinguin.checks.engine.tunnel import Proxy
 from pinguin.checks.http import requests
 from pinguin.checks.http.route import DEFAULT_PORTS, Route
-from pinguin.checks.http.scrub import Scrubber
 from pinguin.checks.http.subjects import BODY, STATUS, SUBJECTS
 from pinguin.checks.http.tokens import TokenSource
 from pinguin.checks.verdict import wrong_host
 from pinguin.errors import InvalidInput
+from pinguin.fields import field
+from pinguin.scrub import Scrubber
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = {"content-length", "transfer-encoding", "connection"}

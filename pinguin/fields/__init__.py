@@ -1,0 +1,97 @@
+"""Options: strict structs whose annotations draw the form, the documentation and the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from pinguin.errors import InvalidInput
+
+T = TypeVar("T")
+
+Examples = Sequence[tuple[str, Mapping[str, Any]]]
+"""A sentence, and options in plain JSON types, for each."""
+
+
+class StrictOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Options of a check type or a channel kind. A field without a default is required.
+
+    A subclass may define `__post_init__` and raise `InvalidInput` where two fields contradict each other.
+    """
+
+    def __repr__(self) -> str:
+        """No values: options hold passwords, and a repr ends up in logs. TRAP 24"""
+        return f"{type(self).__name__}(…)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+    def target(self) -> str:
+        """What is watched or told, in a few words, without secrets: a URL, `host:port`, a name."""
+        raise TypeError(f"{type(self).__name__} does not say what its target is")
+
+
+def field(
+    title: str,
+    help: str = "",
+    *,
+    widget: str = "",
+    unit: str = "",
+    placeholder: str = "",
+    advanced: bool = False,
+    secret: bool = False,
+    **limits: Any,
+) -> msgspec.Meta:
+    """Annotate an option: `Annotated[int, field("Port", "…", ge=1, le=65535)]`.
+
+    widget: "" (drawn from the type: text, number, checkbox, select for a Literal, one line an item for a list, one
+    `name: value` line an item for a dict) or "textarea". unit: shown behind the field ("ms", "days").
+    advanced: folded away at first. secret: never shown again once saved. limits: msgspec's (ge, le, min_length,
+    max_length, pattern).
+    """
+    extra = {
+        "widget": widget,
+        "unit": unit,
+        "placeholder": placeholder,
+        "advanced": advanced,
+        "secret": secret,
+    }
+    return msgspec.Meta(title=title, description=help, extra=extra, **limits)
+
+
+def convert(value: Mapping[str, Any], kind: type[T], *, prefix: str = "") -> T:
+    """`value` as the strict struct `kind`. Raises `InvalidInput` with every wrong field, not the first alone."""
+    try:
+        return msgspec.convert(dict(value), kind)
+    except InvalidInput:
+        raise
+    except msgspec.ValidationError:
+        raise InvalidInput({prefix + k: v for k, v in _wrong_fields(value, kind).items()}) from None
+
+
+def _wrong_fields(value: Mapping[str, Any], kind: type[Any]) -> dict[str, str]:
+    wrong: dict[str, str] = {}
+    known = {item.encode_name: item for item in msgspec.structs.fields(kind)}
+    for name in value:
+        if name not in known:
+            wrong[name] = f"is not an option here; the options are {', '.join(known)}"
+    for name, item in known.items():
+        if name not in value:
+            if item.required:
+                wrong[name] = "is required"
+            continue
+        try:
+            msgspec.convert(value[name], item.type)
+        except msgspec.ValidationError as error:
+            wrong[name] = _in_words(str(error))
+    return wrong or {"options": "do not fit together"}
+
+
+def _in_words(message: str) -> str:
+    """msgspec's own sentence, which names no field of ours beyond a path: `Expected `int` >= 1 - at `$[0]``."""
+    text, _, path = message.partition(" - at `$")
+    text = text.replace("Expected", "must be", 1).replace("`", "")
+    item = path.rstrip("`")
+    return text + (f" (item {item})" if item else "")
