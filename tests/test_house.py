@@ -15,6 +15,8 @@ CORE = {"errors"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "model": CORE,
+    "wallclock": CORE,
+    "maintenance": {"wallclock", "errors"},
     "settings": CORE,
     "redis_url": CORE,
     "db": CORE,
@@ -29,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checks": {"model", "errors", "settings", "fields", "scrub"},
     "alerts": {"model", "errors", "settings", "fields", "scrub"},
     "broker": {"model", "errors", "settings", "redis_url"},
-    "store": {"db", "model", "errors"},
+    "store": {"db", "model", "maintenance", "wallclock", "errors"},
     "scheduler": {"store", "db", "broker", "model", "settings", "errors", "lifecycle", "health", "metrics", "watchdog"},
     "worker": {
         "store",
@@ -56,6 +58,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "secrets",
         "alerts",
         "model",
+        "maintenance",
+        "wallclock",
         "settings",
         "errors",
         "lifecycle",
