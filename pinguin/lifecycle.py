@@ -112,3 +112,15 @@ async def together(*works: Coroutine[Any, Any, None]) -> None:
         await cancel(*tasks)
     for task in done:
         task.result()
+
+
+async def all_of(*works: Coroutine[Any, Any, None]) -> None:
+    """Run side by side until the last ends, or one fails: then end the others. Raises what it failed with."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        await cancel(*tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()

@@ -87,6 +87,14 @@ class WorkerMetrics:
         )
         for outcome in ("written", "spilled", "refused"):
             self._results.labels(outcome)
+        self._messages = Counter(
+            "pinguin_messages",
+            "Tries to send a message to a channel, by how they ended",
+            ["outcome"],
+            registry=registry,
+        )
+        for outcome in ("delivered", "failed", "refused"):
+            self._messages.labels(outcome)
 
     def started(self, lateness_s: float) -> None:
         self._lateness.observe(max(0.0, lateness_s))
@@ -100,6 +108,9 @@ class WorkerMetrics:
 
     def spilled(self, results: int) -> None:
         self._results.labels("spilled").inc(results)
+
+    def message(self, outcome: str) -> None:
+        self._messages.labels(outcome).inc()
 
     def refused(self, results: int) -> None:
         self._results.labels("refused").inc(results)

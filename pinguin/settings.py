@@ -65,6 +65,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="host:port,… that always answer: when none does, the worker's own network is gone",
         ),
     ] = ""
+    worker_sends: Annotated[
+        bool, Meta(description="whether this worker sends alerts too; one that reaches no mail server should not")
+    ] = True
     spill_limit: Annotated[int, Meta(ge=1000, description="results that Redis keeps while the database is away")] = (
         200_000
     )

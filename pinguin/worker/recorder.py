@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 import structlog
@@ -36,8 +36,17 @@ Finished = tuple[Job, Result]
 class Recorder:
     """Collects the results of one worker and writes them: to Postgres, or while it is away to the spill in Redis."""
 
-    def __init__(self, pool: Pool, broker: Broker, spill: Spill, metrics: WorkerMetrics | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        broker: Broker,
+        spill: Spill,
+        metrics: WorkerMetrics | None = None,
+        on_transition: Callable[[], None] | None = None,
+    ) -> None:
+        """on_transition: called after the commit of one, so that whom it concerns can be told at once."""
         self._pool, self._broker, self._spill = pool, broker, spill
+        self._on_transition = on_transition
         self._waiting: asyncio.Queue[Finished] = asyncio.Queue()
         self._unwritten = 0
         self._idle = asyncio.Event()
@@ -132,7 +141,9 @@ class Recorder:
         began = monotonic()
         try:
             async with asyncio.timeout(COMMIT_S):
-                await record(self._pool, results)
+                transition = await record(self._pool, results)
+            if transition and self._on_transition:
+                self._on_transition()
             self._metrics.committed(len(results), monotonic() - began)
         except TimeoutError:
             raise Unavailable(f"the database did not commit within {COMMIT_S:g} s") from None
@@ -145,10 +156,10 @@ class Recorder:
             _log.warning("leases_left_to_expire", jobs=len(jobs), error=str(error))
 
 
-async def record(pool: Pool, results: Sequence[Result]) -> None:
+async def record(pool: Pool, results: Sequence[Result]) -> bool:
     """Write results and everything that follows from them, in one transaction. Doing it twice changes nothing.
 
-    Raises `Unavailable` when the database is away, `psycopg.Error` when it refuses.
+    Whether there was a transition. Raises `Unavailable` when the database is away, `psycopg.Error` when it refuses.
     """
     async with connection(pool, CONNECT_S) as conn, conn.transaction():
-        await recording.record(conn, results)
+        return await recording.record(conn, results)
