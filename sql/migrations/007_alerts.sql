@@ -501,7 +501,7 @@ begin
     and not exists (select from messages m where m.channel_id = c.id and m.status in ('sending', 'retry'))
   order by w.oldest
   limit 1
-  for update of c skip locked;
+  for no key update of c skip locked;
   if channel.id is null then
     return null;
   end if;
@@ -560,7 +560,7 @@ begin
     and (m.status = 'retry' and m.due_at <= now() or m.status = 'sending' and m.claimed_until < now())
   order by m.due_at
   limit 1
-  for update of m skip locked;
+  for no key update of m skip locked;
   if message.id is null then
     return null;
   end if;
