@@ -1,6 +1,22 @@
 -- Alerts: who is told of what. Notifications are written by triggers, in the transaction of the transition itself;
 -- what holds one back is decided when it is due, again and again, so that no edit, restart or race can lose it.
 
+-- A function over the table's row type would stand in the way of new columns.
+create or replace function monitors_before_update() returns trigger language plpgsql as $$
+declare
+  changed constant boolean :=
+    (old.type, old.options, old.interval_s, old.timeout_s, old.regions, old.failure_threshold, old.recovery_threshold,
+      old.enabled, old.archived_at)
+    is distinct from
+    (new.type, new.options, new.interval_s, new.timeout_s, new.regions, new.failure_threshold, new.recovery_threshold,
+      new.enabled, new.archived_at);
+begin
+  new.version := old.version + changed::integer;
+  new.updated_at := now();
+  return new;
+end $$;
+drop function monitor_definition_changed(monitors, monitors);
+
 alter table monitors add column alerts jsonb not null default '{}' check (jsonb_typeof(alerts) = 'object');
 comment on column monitors.alerts is
   'Who is told, and of what: AlertRules in pinguin/model.py. Without "steps" the default channels are.';
