@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from psycopg.rows import class_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from pinguin.db import Connection, queries
-from pinguin.errors import Conflict, NotFound
+from pinguin.errors import Conflict, InvalidInput, NotFound
 from pinguin.model import Status
 
 _SQL = queries("monitors")
@@ -20,7 +20,10 @@ _SQL = queries("monitors")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a user may write of a monitor; checked at the border. Times are seconds."""
+    """What a user may write of a monitor; checked at the border. Times are seconds.
+
+    alerts: `AlertRules` in plain JSON types, without what is as by default. depends_on: ids of monitors.
+    """
 
     name: str
     type: str
@@ -32,6 +35,8 @@ class Draft:
     failure_threshold: int
     recovery_threshold: int
     tags: Sequence[str]
+    alerts: Mapping[str, Any] = field(default_factory=dict)
+    depends_on: Sequence[int] = ()
 
     def row(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -39,6 +44,8 @@ class Draft:
             "options": Jsonb(self.options, dumps=msgspec.json.encode),
             "regions": list(self.regions),
             "tags": list(self.tags),
+            "alerts": Jsonb(self.alerts, dumps=msgspec.json.encode),
+            "depends_on": list(self.depends_on),
         }
 
 
@@ -57,6 +64,8 @@ class Monitor:
     failure_threshold: int
     recovery_threshold: int
     tags: list[str]
+    alerts: dict[str, Any]
+    depends_on: list[int]
     enabled: bool
     version: int
     created_at: datetime
@@ -120,12 +129,50 @@ async def create(conn: Connection, draft: Draft) -> int:
 
 
 async def update(conn: Connection, monitor_id: int, version: int, updated_at: datetime, draft: Draft) -> None:
-    """Raises `Conflict` unless `version` and `updated_at` are the newest, `NotFound` when it is gone."""
+    """Raises `Conflict` unless `version` and `updated_at` are the newest, `NotFound` when it is gone, and
+    `InvalidInput` that names the loop where it would come to depend on itself: its alerts would hold back each other.
+    """
     given = draft.row() | {"id": monitor_id, "version": version, "updated_at": updated_at}
-    cursor = await conn.execute(_SQL["update"], given)
-    if await cursor.fetchone() is None:
+    async with conn.transaction():
+        if draft.depends_on:
+            await _refuse_loop(conn, monitor_id, draft)
+        changed = await (await conn.execute(_SQL["update"], given)).fetchone()
+    if changed is None:
         await get(conn, monitor_id)
         raise Conflict("Somebody changed this monitor after you opened it.")
+
+
+async def _refuse_loop(conn: Connection, monitor_id: int, draft: Draft) -> None:
+    await conn.execute(_SQL["lock_dependencies"])
+    cursor = await conn.execute(_SQL["dependencies_below"], {"depends_on": list(draft.depends_on)})
+    names, below = {monitor_id: draft.name}, {monitor_id: list(draft.depends_on)}
+    for above, name, other in await cursor.fetchall():
+        if above != monitor_id:
+            names[above] = name
+            below.setdefault(above, []).append(other)
+    found = _way_back(below, monitor_id)
+    if found:
+        loop = " → ".join(names[each] for each in found)
+        raise InvalidInput({"depends_on": f"makes a loop: {loop}. Take one of them out"})
+
+
+def _way_back(below: Mapping[int, Sequence[int]], start: int) -> list[int]:
+    """A shortest way from `start` back to itself, both ends named; empty where there is none."""
+    came_from: dict[int, int] = {}
+    front = [start]
+    while front and start not in came_from:
+        steps = [(above, other) for above in front for other in below.get(above, ())]
+        front = []
+        for above, other in steps:
+            if other not in came_from:
+                came_from[other] = above
+                front.append(other)
+    if start not in came_from:
+        return []
+    way = [start, came_from[start]]
+    while way[-1] != start:
+        way.append(came_from[way[-1]])
+    return way[::-1]
 
 
 async def enable(conn: Connection, monitor_id: int, enabled: bool) -> None:

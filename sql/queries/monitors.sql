@@ -1,19 +1,50 @@
 -- name: create
 -- The trigger writes the first version and the state beside it.
-insert into monitors (name, type, target, options, interval_s, timeout_s, regions, failure_threshold,
-  recovery_threshold, tags)
-values (%(name)s, %(type)s, %(target)s, %(options)s, %(interval_s)s, %(timeout_s)s, %(regions)s,
-  %(failure_threshold)s, %(recovery_threshold)s, %(tags)s)
-returning id
+with made as (
+  insert into monitors (name, type, target, options, interval_s, timeout_s, regions, failure_threshold,
+    recovery_threshold, tags, alerts)
+  values (%(name)s, %(type)s, %(target)s, %(options)s, %(interval_s)s, %(timeout_s)s, %(regions)s,
+    %(failure_threshold)s, %(recovery_threshold)s, %(tags)s, %(alerts)s)
+  returning id
+), depending as (
+  insert into monitor_dependencies (monitor_id, depends_on)
+  select made.id, other.id from made, monitors other
+  where other.id = any(%(depends_on)s) and other.archived_at is null
+)
+select id from made
 
 -- name: update
 -- Compare and set: a name or a tag changes updated_at alone, all else the version too, so both are compared.
-update monitors
-set name = %(name)s, type = %(type)s, target = %(target)s, options = %(options)s, interval_s = %(interval_s)s,
-  timeout_s = %(timeout_s)s, regions = %(regions)s, failure_threshold = %(failure_threshold)s,
-  recovery_threshold = %(recovery_threshold)s, tags = %(tags)s
-where id = %(id)s and version = %(version)s and updated_at = %(updated_at)s and archived_at is null
-returning id
+with changed as (
+  update monitors
+  set name = %(name)s, type = %(type)s, target = %(target)s, options = %(options)s, interval_s = %(interval_s)s,
+    timeout_s = %(timeout_s)s, regions = %(regions)s, failure_threshold = %(failure_threshold)s,
+    recovery_threshold = %(recovery_threshold)s, tags = %(tags)s, alerts = %(alerts)s
+  where id = %(id)s and version = %(version)s and updated_at = %(updated_at)s and archived_at is null
+  returning id
+), gone as (
+  delete from monitor_dependencies d using changed
+  where d.monitor_id = changed.id and d.depends_on <> all(%(depends_on)s::bigint[])
+), added as (
+  insert into monitor_dependencies (monitor_id, depends_on)
+  select changed.id, other.id from changed, monitors other
+  where other.id = any(%(depends_on)s) and other.archived_at is null
+  on conflict do nothing
+)
+select id from changed
+
+-- name: lock_dependencies
+-- Two who each make half of a loop come one after the other.
+lock table monitor_dependencies in share row exclusive mode
+
+-- name: dependencies_below
+-- What these monitors depend on, directly and through others.
+with recursive below (id, depends_on) as (
+  select monitor_id, depends_on from monitor_dependencies where monitor_id = any(%(depends_on)s)
+  union
+  select d.monitor_id, d.depends_on from below join monitor_dependencies d on d.monitor_id = below.depends_on
+)
+select b.id, m.name, b.depends_on from below b join monitors m using (id) where m.archived_at is null order by b.id
 
 -- name: enable
 -- Pausing twice changes nothing: only a change makes a version.
@@ -28,7 +59,9 @@ update monitors set archived_at = now() where id = %(id)s and archived_at is nul
 -- name: get
 -- One monitor with its state and the cause of the open incident.
 select m.id, m.name, m.type, m.target, m.options, m.interval_s, m.timeout_s, m.regions, m.failure_threshold,
-  m.recovery_threshold, m.tags, m.enabled, m.version, m.created_at, m.updated_at, s.status::text as status, s.since,
+  m.recovery_threshold, m.tags, m.alerts, array(
+    select d.depends_on from monitor_dependencies d join monitors other on other.id = d.depends_on
+    where d.monitor_id = m.id and other.archived_at is null order by lower(other.name)) as depends_on, m.enabled, m.version, m.created_at, m.updated_at, s.status::text as status, s.since,
   s.reason, s.message, s.latency_ms, s.last_slot, s.failures, s.successes, i.started_at as incident_started_at
 from monitors m
 join monitor_states s on s.monitor_id = m.id

@@ -40,7 +40,8 @@ async def outage(pool: Pool, monitor: int) -> None:
 
 
 async def test_a_channel_is_written_and_read_as_it_was(pool: Pool) -> None:
-    quiet = {"quiet_from": "22:00", "quiet_to": "07:00", "quiet_zone": "Europe/Berlin", "quiet_days": [1, 2]}
+    quiet: dict[str, Any] = {"quiet_from": "22:00", "quiet_to": "07:00", "quiet_zone": "Europe/Berlin"}
+    quiet["quiet_days"] = [1, 2]
     channel = await add(pool, **quiet, subject_template="{{ subject }}")
     async with connection(pool) as conn:
         found = await channels.get(conn, channel)

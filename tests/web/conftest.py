@@ -26,6 +26,7 @@ from tests.conftest import Services
 
 ADDRESS = "http://pinguin.test"
 PASSWORD = "a penguin in the rain"
+SECRET_KEY = "a key for these tests alone"
 
 
 class Client(httpx.AsyncClient):
@@ -41,10 +42,13 @@ class Client(httpx.AsyncClient):
 
 
 _EMPTY = """
+delete from notifications; delete from attempts; delete from messages; delete from channels; delete from channel_groups;
+delete from monitor_dependencies; delete from incident_events; delete from monitor_expiries; delete from slow_spells;
+delete from pipeline_incidents;
 delete from sessions; delete from users; delete from monitor_states; delete from transitions; delete from incidents;
 delete from monitor_versions; delete from monitors; delete from results;
 select setval(pg_get_serial_sequence(name, 'id'), 1, false)
-from unnest('{users,monitors,incidents,transitions}'::text[]) name
+from unnest('{users,monitors,incidents,transitions,channels,channel_groups,messages}'::text[]) name
 """
 
 
@@ -61,7 +65,12 @@ async def open_pool(stack: Services) -> AsyncIterator[Pool]:
 @pytest.fixture(scope="session")
 async def one_app(stack: Services, open_pool: Pool) -> AsyncIterator[Litestar]:
     """To make an app takes longer than most tests."""
-    settings = Settings(database_url=stack.database_url, redis_url=stack.redis_url, web_host="pinguin.test")
+    settings = Settings(
+        database_url=stack.database_url,
+        redis_url=stack.redis_url,
+        web_host="pinguin.test",
+        secret_key=SECRET_KEY,
+    )
     async with Broker.connect(stack.redis_url) as broker:
         yield create_app(settings, open_pool, broker)
 
