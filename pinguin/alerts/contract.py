@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -242,6 +242,3 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     permanent: bool = False
     unsure: bool = False
-
-
-Tone = Literal["bad", "warn", "good", "plain"]

@@ -1,0 +1,102 @@
+"""From a message's facts to its words: our own, or what a channel's templates make of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from pinguin.alerts.contract import Message, Rendered
+from pinguin.alerts.digest import MOST_LINES, digest, in_order
+from pinguin.alerts.html import document
+from pinguin.alerts.samples import SAMPLES
+from pinguin.alerts.sandbox import TemplateFailed, parsed
+from pinguin.alerts.sheet import LONGEST_SUBJECT, Fact, Sheet, single
+from pinguin.alerts.text import plain
+from pinguin.alerts.words import one_line
+from pinguin.errors import InvalidInput
+
+log = structlog.get_logger(__name__)
+
+VARIABLES: Mapping[str, tuple[str, str]] = {
+    "message": ("Message", "all of it, with the first 100 items"),
+    "items": ("list of Item", "what happened, the gravest first; at most 100"),
+    "item": ("Item", "the first of them"),
+    "count": ("int", "how many there are in all"),
+    "more": ("int", "how many of them are not in `items`"),
+    "subject": ("str", "the subject as Pinguin words it"),
+    "text": ("str", "the text as Pinguin words it"),
+}
+"""What a template may use: its type and its meaning."""
+
+NAMES = frozenset(VARIABLES)
+
+
+def render(message: Message, subject_template: str = "", body_template: str = "") -> Rendered:
+    """`message` in words. A template that fails with these facts is replaced by our own words, and they say so."""
+    sheet = digest(message) if message.digest else single(message)
+    text = plain(sheet)
+    if not subject_template and not body_template:
+        return Rendered(sheet.subject, text, document(sheet), message)
+    facts = variables(message, sheet.subject, text)
+    subject, wrong = _tried(subject_template, facts, sheet.subject)
+    body, wrong_body = _tried(body_template, facts, text)
+    if complaint := wrong or wrong_body:
+        return _with_complaint(sheet, text, message, complaint)
+    subject = one_line(subject, LONGEST_SUBJECT) or sheet.subject
+    html = document(dataclasses.replace(sheet, subject=subject, title=subject), body if body_template else None)
+    return Rendered(subject, body, html, message)
+
+
+def _tried(source: str, facts: Mapping[str, Any], otherwise: str) -> tuple[str, str]:
+    """What the template makes, or our own words and what is wrong with it."""
+    if not source:
+        return otherwise, ""
+    try:
+        return parsed(source, NAMES).render(facts), ""
+    except TemplateFailed as error:
+        return otherwise, str(error)
+    except InvalidInput as error:
+        return otherwise, error.fields["template"]
+
+
+def _with_complaint(sheet: Sheet, text: str, message: Message, complaint: str) -> Rendered:
+    log.warning("template failed", channel=message.channel, error=complaint)
+    note = f"(These are Pinguin's own words: the template of this channel failed. {complaint})"
+    told = dataclasses.replace(sheet, facts=[*sheet.facts, Fact("Template", note)])
+    return Rendered(sheet.subject, f"{text}\n{note}\n", document(told), message)
+
+
+def variables(message: Message, subject: str, text: str) -> dict[str, Any]:
+    """The variables of a template."""
+    items = in_order(message.items)[:MOST_LINES]
+    return {
+        "message": msgspec.structs.replace(message, items=items),
+        "items": items,
+        "item": items[0],
+        "count": len(message.items),
+        "more": len(message.items) - len(items),
+        "subject": subject,
+        "text": text,
+    }
+
+
+def check(source: str, name: str = "template") -> None:
+    """Raises `InvalidInput({name: …})`, with the line's number, where `source` fails with any of our samples."""
+    for sample in SAMPLES:
+        preview(source, sample, name)
+
+
+def preview(source: str, sample: str = "down", name: str = "template") -> str:
+    """What `source` makes of a sample (a key of `SAMPLES`). Raises `InvalidInput({name: …})`."""
+    message = SAMPLES[sample]()
+    plain_words = render(message)
+    try:
+        return parsed(source, NAMES).render(variables(message, plain_words.subject, plain_words.text))
+    except TemplateFailed as error:
+        raise InvalidInput({name: f"{error} (tried with the sample {sample!r})"}) from None
+    except InvalidInput as error:
+        raise InvalidInput({name: error.fields["template"]}) from None
