@@ -1,0 +1,190 @@
+"""Delivers one message to one channel, bounded in time whatever a library does, and says what was answered."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from pinguin.alerts.channels import channel_type
+from pinguin.alerts.contract import (
+    MOST_ANSWER,
+    Answer,
+    ChannelOptions,
+    ChannelType,
+    Context,
+    Failed,
+    NotDelivered,
+    Outcome,
+    Refused,
+    Rendered,
+)
+from pinguin.alerts.render import render
+from pinguin.alerts.samples import trial
+from pinguin.alerts.threads import Crowded, Threads
+from pinguin.errors import InvalidInput
+from pinguin.fields import describe
+from pinguin.scrub import Scrubber
+from pinguin.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT_S = 30.0
+GRACE_S = 1.0
+"""What a delivery that was cut off gets to close its sockets."""
+REMEMBERED = 1000
+"""Messages of which parts are delivered; a process that forgets sends these parts twice."""
+
+
+class Courier:
+    """One for each process that sends. It belongs to one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._threads = Threads()
+        self._delivered: OrderedDict[str, set[str]] = OrderedDict()
+        self._cut_off: set[asyncio.Task[Answer]] = set()
+
+    async def deliver(
+        self, kind: str, options: Mapping[str, Any], rendered: Rendered, timeout: float = TIMEOUT_S
+    ) -> Answer:
+        """Deliver `rendered` within `timeout` seconds to a channel of this kind, with its options unsealed.
+
+        Raises `Refused` or `Failed`, each with an answer that holds no secret; nothing else, except when cancelled.
+        """
+        try:
+            found = channel_type(kind)
+            parsed = found.parse(options)
+        except InvalidInput as error:
+            raise Refused(f"this channel's options are not valid: {error}") from None
+        scrubber = Scrubber(_secrets(found, parsed))
+        context = self._context(rendered, timeout)
+        try:
+            answer = _scrubbed(await self._bounded(found, parsed, rendered, context), scrubber)
+        except NotDelivered as error:
+            error.answer = _scrubbed(error.answer, scrubber)
+            error.args = (error.answer.text,)
+            error.__cause__ = error.__context__ = None  # which may hold what was scrubbed
+            raise
+        self._delivered.pop(rendered.message.key, None)
+        return answer
+
+    async def send_test(
+        self,
+        kind: str,
+        options: Mapping[str, Any],
+        channel_name: str,
+        base_url: str = "",
+        *,
+        subject_template: str = "",
+        body_template: str = "",
+        timeout: float = TIMEOUT_S,
+    ) -> Outcome:
+        """Try a channel, saved or not. Never raises; bad options are an outcome too."""
+        message = trial(channel_name, base_url, datetime.now(UTC), f"test-{secrets.token_hex(8)}")
+        begun = time.perf_counter()
+        ok = permanent = unsure = False
+        try:
+            answer = await self.deliver(kind, options, render(message, subject_template, body_template), timeout)
+            ok = True
+        except Refused as error:
+            answer, permanent = error.answer, True
+        except Failed as error:
+            answer, unsure = error.answer, error.unsure
+        latency = (time.perf_counter() - begun) * 1000
+        return Outcome(
+            ok=ok, answer=answer.text, status=answer.status, latency_ms=latency, permanent=permanent, unsure=unsure
+        )
+
+    async def close(self) -> None:
+        """Let go of what was cut off."""
+        for task in self._cut_off:
+            task.cancel()
+        if self._cut_off:
+            await asyncio.wait(self._cut_off, timeout=GRACE_S)
+
+    def _context(self, rendered: Rendered, timeout: float) -> Context:
+        key = rendered.message.key
+        delivered = self._delivered.setdefault(key, set())
+        self._delivered.move_to_end(key)
+        while len(self._delivered) > REMEMBERED:
+            self._delivered.popitem(last=False)
+        return Context(timeout, self._threads, self._settings, delivered)
+
+    async def _bounded(
+        self, kind: ChannelType, options: ChannelOptions, rendered: Rendered, context: Context
+    ) -> Answer:
+        """As a task of its own: one that does not heed its cancellation is left behind, not waited for."""
+        task = asyncio.ensure_future(_sent(kind, options, rendered, context))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=context.timeout)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not done:
+            task.cancel()
+            self._cut_off.add(task)
+            task.add_done_callback(self._forget)
+            await asyncio.wait({task}, timeout=GRACE_S)
+            raise Failed(_too_late(context), unsure=context.sent)
+        return task.result()
+
+    def _forget(self, task: asyncio.Task[Answer]) -> None:
+        self._cut_off.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+
+async def _sent(kind: ChannelType, options: ChannelOptions, rendered: Rendered, context: Context) -> Answer:
+    """Raises `Refused` or `Failed` for everything that may go wrong."""
+    if obstacle := kind.off(context.settings):
+        raise Refused(obstacle)
+    try:
+        return await kind.send(options, rendered, context)
+    except NotDelivered:
+        raise
+    except Crowded as error:
+        raise Failed(f"not tried: {error}") from None
+    except Exception as error:
+        # Frames and the exception's type alone: its text may hold an option's value. TRAP 24
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        log.error("channel crashed", channel_kind=kind.name, error=type(error).__name__, frames=frames)
+        words = f"the channel kind itself failed with {type(error).__name__}; the log has the details"
+        raise Failed(words, unsure=context.sent) from None
+
+
+def _secrets(kind: ChannelType, options: ChannelOptions) -> Iterator[str]:
+    for option in describe.options_of(kind.options):
+        if option.secret:
+            yield from _texts(getattr(options, option.name))
+    yield from kind.secrets(options)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+        yield from value.split()[1:]  # Bearer …
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _scrubbed(answer: Answer, scrubber: Scrubber) -> Answer:
+    """Bounded afterwards: the beginning of a secret at the cut would not be found any more."""
+    text = scrubber.text(answer.text.replace("\x00", "\ufffd"))
+    return Answer(text if len(text) <= MOST_ANSWER else text[: MOST_ANSWER - 1] + "…", answer.status)
+
+
+def _too_late(context: Context) -> str:
+    stage = f" ({context.stage})" if context.stage else ""
+    return f"no answer within {context.timeout:g} s{stage}"
