@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cause": {"model"},
     "secrets": {"fields", "settings", "errors"},
     "checks": {"model", "errors", "settings", "fields", "scrub"},
-    "alerts": {"model", "errors", "settings", "fields", "scrub"},
+    "alerts": {"model", "errors", "settings", "fields", "scrub", "secrets"},
     "broker": {"model", "errors", "settings", "redis_url"},
     "store": {"db", "cause", "model", "maintenance", "wallclock", "errors"},
     "scheduler": {"store", "db", "broker", "model", "settings", "errors", "lifecycle", "health", "metrics", "watchdog"},

@@ -51,6 +51,9 @@ KINDS: Mapping[str, str] = {
 }
 """What an item may be about, the gravest first: digests are in this order."""
 
+PLACE = "channels"
+"""Where sealed options are kept, as `Keys.seal_fields` wants it."""
+
 MOST_ANSWER = 2000
 """Characters of a provider's answer that are kept."""
 
@@ -234,7 +237,10 @@ class ChannelType:
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a try ended, for a person. answer: scrubbed, at most `MOST_ANSWER` characters."""
+    """How a try ended. answer: what the provider said, scrubbed, at most `MOST_ANSWER` characters.
+
+    permanent, unsure, retry_after_s: as `Refused` and `Failed` say. status: of HTTP or SMTP, or an exit code.
+    """
 
     ok: bool
     answer: str
@@ -242,3 +248,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     permanent: bool = False
     unsure: bool = False
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A try, and the words that were sent. Without words, the options did not let it come so far."""
+
+    outcome: Outcome
+    subject: str = ""
+    text: str = ""

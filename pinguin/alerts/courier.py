@@ -16,11 +16,14 @@ import structlog
 from pinguin.alerts.channels import channel_type
 from pinguin.alerts.contract import (
     MOST_ANSWER,
+    PLACE,
     Answer,
     ChannelOptions,
     ChannelType,
     Context,
+    Delivery,
     Failed,
+    Message,
     NotDelivered,
     Outcome,
     Refused,
@@ -29,9 +32,10 @@ from pinguin.alerts.contract import (
 from pinguin.alerts.render import render
 from pinguin.alerts.samples import trial
 from pinguin.alerts.threads import Crowded, Threads
-from pinguin.errors import InvalidInput
+from pinguin.errors import InvalidInput, SealBroken
 from pinguin.fields import describe
 from pinguin.scrub import Scrubber
+from pinguin.secrets import Keys
 from pinguin.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -46,35 +50,38 @@ REMEMBERED = 1000
 class Courier:
     """One for each process that sends. It belongs to one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, keys: Keys | None = None) -> None:
+        """Raises `SettingsError` where the key's file cannot be read."""
         self._settings = settings
+        self._keys = Keys.of(settings) if keys is None else keys
         self._threads = Threads()
         self._delivered: OrderedDict[str, set[str]] = OrderedDict()
         self._cut_off: set[asyncio.Task[Answer]] = set()
 
     async def deliver(
-        self, kind: str, options: Mapping[str, Any], rendered: Rendered, timeout: float = TIMEOUT_S
-    ) -> Answer:
-        """Deliver `rendered` within `timeout` seconds to a channel of this kind, with its options unsealed.
+        self,
+        kind: str,
+        options: Mapping[str, Any],
+        message: Message,
+        *,
+        subject: str = "",
+        body: str = "",
+        timeout: float = TIMEOUT_S,
+    ) -> Delivery:
+        """Try once, for `timeout` seconds at most. Never raises, except when it is cancelled.
 
-        Raises `Refused` or `Failed`, each with an answer that holds no secret; nothing else, except when cancelled.
+        options: as they are stored, sealed, or as somebody has just typed them. subject, body: the channel's templates.
         """
+        begun = time.perf_counter()
+        rendered = render(message, subject, body)
         try:
-            found = channel_type(kind)
-            parsed = found.parse(options)
-        except InvalidInput as error:
-            raise Refused(f"this channel's options are not valid: {error}") from None
-        scrubber = Scrubber(_secrets(found, parsed))
-        context = self._context(rendered, timeout)
-        try:
-            answer = _scrubbed(await self._bounded(found, parsed, rendered, context), scrubber)
-        except NotDelivered as error:
-            error.answer = _scrubbed(error.answer, scrubber)
-            error.args = (error.answer.text,)
-            error.__cause__ = error.__context__ = None  # which may hold what was scrubbed
-            raise
-        self._delivered.pop(rendered.message.key, None)
-        return answer
+            answer = await self._deliver(kind, options, rendered, timeout)
+            outcome = Outcome(ok=True, answer=answer.text, status=answer.status, latency_ms=_since(begun))
+        except Refused as error:
+            outcome = _not_delivered(error, begun, permanent=True)
+        except Failed as error:
+            outcome = _not_delivered(error, begun, unsure=error.unsure, retry_after_s=error.retry_after_s)
+        return Delivery(outcome, rendered.subject, rendered.text)
 
     async def send_test(
         self,
@@ -83,25 +90,13 @@ class Courier:
         channel_name: str,
         base_url: str = "",
         *,
-        subject_template: str = "",
-        body_template: str = "",
+        subject: str = "",
+        body: str = "",
         timeout: float = TIMEOUT_S,
     ) -> Outcome:
-        """Try a channel, saved or not. Never raises; bad options are an outcome too."""
+        """Try a channel, saved or not: the same way, with a message that says so."""
         message = trial(channel_name, base_url, datetime.now(UTC), f"test-{secrets.token_hex(8)}")
-        begun = time.perf_counter()
-        ok = permanent = unsure = False
-        try:
-            answer = await self.deliver(kind, options, render(message, subject_template, body_template), timeout)
-            ok = True
-        except Refused as error:
-            answer, permanent = error.answer, True
-        except Failed as error:
-            answer, unsure = error.answer, error.unsure
-        latency = (time.perf_counter() - begun) * 1000
-        return Outcome(
-            ok=ok, answer=answer.text, status=answer.status, latency_ms=latency, permanent=permanent, unsure=unsure
-        )
+        return (await self.deliver(kind, options, message, subject=subject, body=body, timeout=timeout)).outcome
 
     async def close(self) -> None:
         """Let go of what was cut off."""
@@ -109,6 +104,28 @@ class Courier:
             task.cancel()
         if self._cut_off:
             await asyncio.wait(self._cut_off, timeout=GRACE_S)
+
+    async def _deliver(self, kind: str, options: Mapping[str, Any], rendered: Rendered, timeout: float) -> Answer:
+        """Raises `Refused` or `Failed`, with answers that hold no secret."""
+        found, parsed = self._opened(kind, options)
+        scrubber = Scrubber(_secrets(found, parsed))
+        context = self._context(rendered, timeout)
+        try:
+            answer = await self._bounded(found, parsed, rendered, context)
+        except NotDelivered as error:
+            error.answer = _scrubbed(error.answer, scrubber)
+            raise
+        self._delivered.pop(rendered.message.key, None)
+        return _scrubbed(answer, scrubber)
+
+    def _opened(self, kind: str, options: Mapping[str, Any]) -> tuple[ChannelType, ChannelOptions]:
+        try:
+            found = channel_type(kind)
+            return found, found.parse(self._keys.unseal_fields(options, found.options, PLACE))
+        except InvalidInput as error:
+            raise Refused(f"this channel's options are not valid: {error}") from None
+        except SealBroken as error:
+            raise Refused(str(error)) from None
 
     def _context(self, rendered: Rendered, timeout: float) -> Context:
         key = rendered.message.key
@@ -158,6 +175,14 @@ async def _sent(kind: ChannelType, options: ChannelOptions, rendered: Rendered, 
         log.error("channel crashed", channel_kind=kind.name, error=type(error).__name__, frames=frames)
         words = f"the channel kind itself failed with {type(error).__name__}; the log has the details"
         raise Failed(words, unsure=context.sent) from None
+
+
+def _not_delivered(error: NotDelivered, begun: float, **more: Any) -> Outcome:
+    return Outcome(ok=False, answer=error.answer.text, status=error.answer.status, latency_ms=_since(begun), **more)
+
+
+def _since(begun: float) -> float:
+    return (time.perf_counter() - begun) * 1000
 
 
 def _secrets(kind: ChannelType, options: ChannelOptions) -> Iterator[str]:
