@@ -92,7 +92,8 @@ create table incident_events (
   incident_id bigint not null references incidents,
   at timestamptz not null,
   kind text not null check (kind in
-    ('failed', 'confirmed', 'alerted', 'held', 'acknowledged', 'snoozed', 'commented', 'resolved', 'recovered', 'closed')),
+    ('failed', 'confirmed', 'alerted', 'held', 'acknowledged', 'unacknowledged', 'snoozed', 'commented', 'resolved',
+    'recovered', 'closed')),
   who text,
   text text not null default ''
 );
