@@ -72,7 +72,7 @@ KINDS = {
 """Traits, what says most first: of two that tell the same, the first is said."""
 
 LIKELY = 0.5
-"""How well a trait must fit: harmonic mean of the share of the failed that have it, and of those with it that failed."""
+"""How well a trait must fit: harmonic mean of how many of the failed have it, and how many of those with it failed."""
 CHANCE = 0.01
 """How likely it may be at most that so many have it by chance, all traits that were looked at taken together."""
 FEW = 3
