@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pinguin.checks.engine.certificate import covers
-from pinguin.checks.engine.secure import Demand
+from pinguin.checks.engine.openssl import TlsSocket
+from pinguin.checks.engine.secure import Demand, new_context
 from pinguin.checks.engine.tls import TlsContexts
 from pinguin.model import Status
 from tests.checks.conftest import Check, gone
@@ -36,15 +37,14 @@ def server_context(authority: trustme.CA, *names: str, days: float = 90, since: 
     return context
 
 
-def self_signed(folder: Path) -> ssl.SSLContext:
+def self_signed(folder: Path, *names: x509.GeneralName) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "alone.test")])
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(NOW - timedelta(days=1))
-        .not_valid_after(NOW + timedelta(days=9))
-        .sign(key, hashes.SHA256())
-    )
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=20))
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
     form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     (folder / "key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
     (folder / "cert").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -204,9 +204,16 @@ def test_equal_policies_share_a_context_and_unequal_ones_do_not(authority: trust
     assert contexts.of(Demand(authorities=pem(authority))) is not contexts.of(Demand())
 
 
-def test_a_context_refuses_nothing_that_browsers_accept() -> None:
+async def test_a_certificate_without_key_identifiers_is_no_reason_to_refuse(check: Check, tmp_path: Path) -> None:
+    """OpenSSL's strict mode, which newer Pythons turn on, refuses it; browsers do not."""
+    tls = self_signed(tmp_path, x509.DNSName("localhost"))
+    async with serving(answering(page()), tls) as port:
+        own = (tmp_path / "cert").read_text()
+        report = await check("http", url=f"https://localhost:{port}/", ca_certificates=own, ip_version="4")
+
+    assert (report.status, report.reason) == (Status.UP, None)
     for verify in (True, False):
-        assert not TlsContexts().of(Demand(verify=verify)).verify_flags & ssl.VERIFY_X509_STRICT
+        assert not new_context(Demand(verify=verify)).verify_flags & ssl.VERIFY_X509_STRICT
 
 
 def test_contexts_do_not_pile_up(authority: trustme.CA) -> None:
@@ -221,7 +228,7 @@ async def test_failed_handshakes_leave_no_descriptor_and_no_memory(
     check: Check, authority: trustme.CA, descriptors: Callable[[], int]
 ) -> None:
     def held() -> int:
-        return sum(isinstance(thing, ssl.SSLSocket) for thing in gc.get_objects())
+        return sum(isinstance(thing, TlsSocket) for thing in gc.get_objects())
 
     await check("http", url=f"{HTTPS}:1/")
     before = descriptors()

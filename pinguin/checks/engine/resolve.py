@@ -7,12 +7,16 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from time import monotonic
 from typing import Any, Literal
 
 from pinguin.checks.contract import Resources
+from pinguin.checks.engine.hosts import HostsFile, Signature
 from pinguin.errors import CheckFailed
 
+Question = tuple[str, int, int]
 IpVersion = Literal["any", "4", "6"]
+KEPT_S, MOST_KEPT = 60.0, 4096
 FAMILIES = {"any": socket.AF_UNSPEC, "4": socket.AF_INET, "6": socket.AF_INET6}
 
 
@@ -35,13 +39,26 @@ class Resolver:
     """The threads that wait for getaddrinfo.
 
     Own threads, and many: asyncio's default pool has six on two cores, so six names with a dead name server would
-    hold up every other check.
+    hold up every other check. What the hosts file answers is kept for as long as the file is the same, and a minute.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: HostsFile | None = None) -> None:
         self._threads = ThreadPoolExecutor(max_workers=100, thread_name_prefix="resolver")
+        self._hosts = hosts or HostsFile()
+        self._kept: dict[Question, tuple[Signature | None, float, list[Address]]] = {}
 
     async def addresses(self, host: str, port: int, family: int) -> list[Address]:
+        if not self._hosts.answers(host, family):
+            return await self._ask(host, port, family)
+        question, signature = (host, port, family), self._hosts.signature()
+        kept = self._kept.get(question)
+        if kept is None or kept[0] != signature or monotonic() - kept[1] > KEPT_S:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            kept = self._kept[question] = (signature, monotonic(), await self._ask(host, port, family))
+        return kept[2]
+
+    async def _ask(self, host: str, port: int, family: int) -> list[Address]:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _look_up, host, port, family, 0)
 

@@ -11,7 +11,8 @@ import ssl
 import tempfile
 import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -121,7 +122,8 @@ async def secure(wire: Wire, name: str, demand: Demand, context: Context, watch:
     watch.begin("waiting for the TLS handshake")
     try:
         # Without the dot that may end a name: certificates are made out without it.
-        sock = await wire.start_tls(made, name.rstrip("."))
+        await wire.start_tls(made, name.rstrip("."))
+        sock = wire.sock
         watch.done("tls")
         found = _found(sock, demand, contexts)
         found.took_ms = sum(context.phases.values())
@@ -180,7 +182,7 @@ def new_context(demand: Demand) -> ssl.SSLContext:
     if demand.client_certificate:
         _load_identity(made, demand.client_certificate, demand.client_key)
     if demand.verify:
-        _load_authorities(made)
+        made.load_verify_locations(*authorities())
         if demand.authorities:
             made.load_verify_locations(cadata=demand.authorities)
     else:
@@ -196,21 +198,29 @@ def _allow_from(made: ssl.SSLContext, least: ssl.TLSVersion) -> None:
         made.minimum_version = least
 
 
-def _load_authorities(made: ssl.SSLContext) -> None:
-    """The system's, or certifi's where the system has none (python.org's build on a Mac, a bare container)."""
+def authorities() -> tuple[str | None, str | None]:
+    """The file and the folder of the system's authorities, or certifi's file where the system has none.
+
+    That is so with python.org's build on a Mac, and in a bare container.
+    """
     paths = ssl.get_default_verify_paths()
     if paths.cafile or (paths.capath and os.listdir(paths.capath)):
-        made.set_default_verify_paths()
-    else:
-        made.load_verify_locations(certifi.where())
+        return paths.cafile, paths.capath
+    return certifi.where(), None
 
 
 def _load_identity(made: ssl.SSLContext, client_certificate: str, client_key: str) -> None:
-    # ssl takes nothing but files. This one is ours alone (0600) and gone before the first packet.
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+    with identity_file(client_certificate, client_key) as path:
+        made.load_cert_chain(path, password=lambda: "")  # without one, OpenSSL asks at the terminal, for ever
+
+
+@contextmanager
+def identity_file(client_certificate: str, client_key: str) -> Iterator[str]:
+    """The path of a file with both. It is ours alone (0600) and gone before the first packet."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # OpenSSL takes nothing but files
         file.write(f"{client_certificate.strip()}\n{client_key.strip()}\n")
         file.flush()
-        made.load_cert_chain(file.name, password=lambda: "")  # without one, OpenSSL asks at the terminal, for ever
+        yield file.name
 
 
 def _found(sock: ssl.SSLSocket, demand: Demand, contexts: DemandContexts) -> Secured:

@@ -14,17 +14,10 @@ from functools import lru_cache, partial
 from typing import Any
 
 from pinguin.checks.contract import Context
-from pinguin.checks.engine import certificate
+from pinguin.checks.engine import certificate, openssl
 from pinguin.checks.engine.chain import MOST_SHOWN, Link, read_chain
 from pinguin.checks.engine.failures import failure_of
-from pinguin.checks.engine.secure import (
-    Demand,
-    handshake_words,
-    new_context,
-    refusal,
-    sent_chain,
-    verified_chain,
-)
+from pinguin.checks.engine.secure import Demand, handshake_words, refusal
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.errors import CheckFailed
@@ -41,12 +34,12 @@ class TlsContexts:
     MOST = 64
 
     def __init__(self) -> None:
-        self._made: OrderedDict[Demand, ssl.SSLContext] = OrderedDict()
+        self._made: OrderedDict[Demand, openssl.Context] = OrderedDict()
 
-    def of(self, demand: Demand) -> ssl.SSLContext:
+    def of(self, demand: Demand) -> openssl.Context:
         context = self._made.get(demand)
         if context is None:
-            context = self._made[demand] = new_context(demand)
+            context = self._made[demand] = openssl.Context(demand)
             if len(self._made) > self.MOST:
                 self._made.popitem(last=False)
         self._made.move_to_end(demand)
@@ -65,8 +58,8 @@ async def handshake(wire: Wire, name: str, demand: Demand, context: Context, wat
     failure: Callable[[], Exception]
     try:
         # Without the dot that may end a name: certificates are made out without it.
-        sock = await wire.start_tls(context.resources.get(TlsContexts).of(demand), name.rstrip("."))
-        return _done(sock, name, demand, context, watch)
+        await wire.start_tls(context.resources.get(TlsContexts).of(demand), name.rstrip("."))
+        return _done(wire.sock, name, demand, context, watch)
     except ssl.SSLCertVerificationError as error:
         failure = partial(_refused, error.verify_code, error.verify_message)
     except ssl.SSLError as error:
@@ -75,14 +68,13 @@ async def handshake(wire: Wire, name: str, demand: Demand, context: Context, wat
     except OSError as error:
         raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
     # Out here, for an exception in flight would hold the socket until the collector comes.
-    raise failure(tuple(sent_chain(wire.sock)), name, context)
+    raise failure(wire.sock.sent_chain(), name, context)
 
 
-def _done(sock: ssl.SSLSocket, name: str, demand: Demand, context: Context, watch: Stopwatch) -> tuple[Link, ...]:
+def _done(sock: Any, name: str, demand: Demand, context: Context, watch: Stopwatch) -> tuple[Link, ...]:
     watch.done("tls")
-    cipher = sock.cipher()
-    context.evidence["tls"] = {"version": sock.version(), "cipher": cipher[0] if cipher else None}
-    return _show(tuple(verified_chain(sock) if demand.verify else sent_chain(sock)), name, context)
+    context.evidence["tls"] = {"version": sock.version(), "cipher": sock.cipher()}
+    return _show(sock.verified_chain() if demand.verify else sock.sent_chain(), name, context)
 
 
 def _refused(code: int, words: str, sent: Ders, name: str, context: Context) -> CheckFailed:

@@ -23,7 +23,7 @@ class Wire:
     __slots__ = ("_loop", "address", "sock")
 
     def __init__(self, sock: socket.socket, address: Address) -> None:
-        self.sock = sock
+        self.sock: Any = sock
         self.address = address
         self._loop = asyncio.get_running_loop()
 
@@ -40,16 +40,17 @@ class Wire:
             raise
         return wire
 
-    async def start_tls(self, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
-        # An SSLSocket on the non-blocking socket itself: half the memory of asyncio's TLS, and no copies.
+    async def start_tls(self, context: Any, host: str) -> None:
+        """`sock` is a TLS socket from now on; context: an ssl.SSLContext, or what has a `wrap_socket` like its."""
+        # On the non-blocking socket itself: half the memory of asyncio's TLS, and no copies.
         self.sock = wrapped = context.wrap_socket(self.sock, server_hostname=host, do_handshake_on_connect=False)
         while True:
             try:
                 wrapped.do_handshake()
-                return wrapped
+                return
             except ssl.SSLWantReadError:
                 await self._readable()
-            except ssl.SSLWantWriteError:
+            except (BlockingIOError, ssl.SSLWantWriteError):
                 await self._writable()
 
     async def send(self, data: bytes) -> None:
@@ -66,7 +67,8 @@ class Wire:
         """What has arrived; empty when the other side has closed."""
         while True:
             try:
-                return self.sock.recv(most)
+                data: bytes = self.sock.recv(most)
+                return data
             except (BlockingIOError, ssl.SSLWantReadError):
                 await self._readable()
             except ssl.SSLWantWriteError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -73,7 +72,7 @@ async def visit(
 
 
 def _speaks_http2(wire: Wire) -> bool:
-    return isinstance(wire.sock, ssl.SSLSocket) and wire.sock.selected_alpn_protocol() == "h2"
+    return bool(wire.sock.selected_alpn_protocol() == "h2")
 
 
 def serialised(request: httpx.Request) -> bytes:
