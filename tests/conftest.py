@@ -25,7 +25,7 @@ REDIS_IMAGE = "valkey/valkey:8.1-alpine"
 
 EMPTY = """
 truncate monitors, monitor_versions, monitor_states, transitions, incidents, users, sessions, job_runs,
-  pipeline_incidents, pipeline_watch, channels, channel_groups
+  pipeline_incidents, pipeline_watch, channels, channel_groups, maintenances
 restart identity cascade
 """
 

@@ -11,6 +11,8 @@ from pinguin.broker import Broker
 from pinguin.db import Pool, connection
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff, together
+from pinguin.scheduler import maintenance
+from pinguin.scheduler.maintenance import MAINTENANCE_S, keep_windows
 from pinguin.scheduler.reconcile import follow
 from pinguin.scheduler.watch import Memory, watch
 from pinguin.store import upkeep
@@ -26,11 +28,12 @@ SESSIONS_S = 3600.0
 
 async def do_chores(broker: Broker, pool: Pool, token: str) -> None:
     """Every chore side by side, each by its own clock; ends only by being cancelled or fenced out."""
-    memory = Memory()
+    memory, windows = Memory(), maintenance.Memory()
     await together(
         _again_and_again("follow", 0, lambda: follow(broker, pool, token)),
         _again_and_again("reap", REAP_S, lambda: _reap(broker)),
         _again_and_again("watch", 0, lambda: watch(broker, pool, memory)),
+        _again_and_again("maintenance", MAINTENANCE_S, lambda: keep_windows(broker, pool, windows)),
         _again_and_again("jobs", JOBS_S, lambda: _run_due_jobs(pool)),
         _again_and_again("vacuum", VACUUM_S, lambda: _vacuum(pool)),
         _again_and_again("sessions", SESSIONS_S, lambda: _forget_sessions(pool)),

@@ -51,7 +51,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
-    """A monitor as it is now. `reason`, `message` and `latency_ms` are those of its last result."""
+    """A monitor as it is now. `reason`, `message` and `latency_ms` are those of its last result.
+
+    status: what people see. real_status: what the checks say, also while it is in maintenance.
+    """
 
     id: int
     name: str
@@ -71,6 +74,8 @@ class Monitor:
     created_at: datetime
     updated_at: datetime
     status: str
+    real_status: str
+    maintenance_until: datetime | None
     since: datetime
     reason: str | None
     message: str | None
@@ -93,6 +98,7 @@ class Listed:
     regions: list[str]
     tags: list[str]
     status: str
+    real_status: str
     since: datetime
     reason: str | None
     message: str | None

@@ -86,6 +86,12 @@ language sql stable parallel safe as $$
 $$;
 comment on function monitors_in_maintenance is 'Every monitor that is in a maintenance window at that time.';
 
+create function shown_status(status monitor_status, in_maintenance boolean) returns monitor_status
+language sql immutable parallel safe
+return case when in_maintenance and status <> 'paused' then 'maintenance' else status end;
+comment on function shown_status is
+  'What people see. The state itself stays what the checks say, for they go on; nothing is checked while paused.';
+
 create function monitor_windows(monitors bigint[], window_start timestamptz, window_end timestamptz)
 returns table (monitor_id bigint, windows tstzmultirange)
 language sql stable parallel safe as $$

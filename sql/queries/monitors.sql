@@ -57,28 +57,33 @@ returning id
 update monitors set archived_at = now() where id = %(id)s and archived_at is null returning id
 
 -- name: get
--- One monitor with its state and the cause of the open incident.
+-- One monitor with its state and the cause of the open incident. In maintenance its status is that, for people.
 select m.id, m.name, m.type, m.target, m.options, m.interval_s, m.timeout_s, m.regions, m.failure_threshold,
   m.recovery_threshold, m.tags, m.alerts, array(
     select d.depends_on from monitor_dependencies d join monitors other on other.id = d.depends_on
-    where d.monitor_id = m.id and other.archived_at is null order by lower(other.name)) as depends_on, m.enabled, m.version, m.created_at, m.updated_at, s.status::text as status, s.since,
-  s.reason, s.message, s.latency_ms, s.last_slot, s.failures, s.successes, i.started_at as incident_started_at
+    where d.monitor_id = m.id and other.archived_at is null order by lower(other.name)) as depends_on, m.enabled, m.version, m.created_at, m.updated_at,
+  shown_status(s.status, w.until is not null)::text as status, s.status::text as real_status,
+  w.until as maintenance_until, s.since, s.reason, s.message, s.latency_ms, s.last_slot, s.failures, s.successes, i.started_at as incident_started_at
 from monitors m
 join monitor_states s on s.monitor_id = m.id
 left join incidents i on i.id = s.incident_id
+cross join lateral (select maintenance_until(m.id, now()) as until) w
 where m.id = %(id)s and m.archived_at is null
 
 -- name: listed
 -- A page of the list: what is worst comes first, then by name. The cursor is the last row's sort key.
 with ranked as (
-  select m.id, m.name, m.type, m.target, m.interval_s, m.regions, m.tags, s.status::text as status, s.since, s.reason,
-    s.message, s.latency_ms, s.last_slot, lower(m.name) as sort_name,
-    array_position('{down,degraded,unknown,pending,up,maintenance,paused}'::monitor_status[], s.status) as rank
+  select m.id, m.name, m.type, m.target, m.interval_s, m.regions, m.tags, shown.status::text as status,
+    s.status::text as real_status, s.since, s.reason, s.message, s.latency_ms, s.last_slot,
+    lower(m.name) as sort_name,
+    array_position('{down,degraded,unknown,pending,up,maintenance,paused}'::monitor_status[], shown.status) as rank
   from monitors m
   join monitor_states s on s.monitor_id = m.id
+  left join monitors_in_maintenance(now()) w on w.monitor_id = m.id
+  cross join lateral (select shown_status(s.status, w.monitor_id is not null) as status) shown
   where m.archived_at is null
     and (%(ids)s::bigint[] is null or m.id = any(%(ids)s))
-    and (%(status)s::monitor_status is null or s.status = %(status)s)
+    and (%(status)s::monitor_status is null or shown.status = %(status)s)
     and (%(type)s::text is null or m.type = %(type)s)
     and (%(tag)s::text is null or m.tags @> array[%(tag)s])
     and (%(search)s::text is null
@@ -91,11 +96,13 @@ order by rank, sort_name, id
 limit %(most)s
 
 -- name: counts
--- How many monitors have each status.
-select s.status::text as status, count(*) as monitors
-from monitors m join monitor_states s on s.monitor_id = m.id
+-- How many monitors have each status; in maintenance they have that one.
+select shown_status(s.status, w.monitor_id is not null)::text as status, count(*) as monitors
+from monitors m
+join monitor_states s on s.monitor_id = m.id
+left join monitors_in_maintenance(now()) w on w.monitor_id = m.id
 where m.archived_at is null
-group by s.status
+group by 1
 
 -- name: tags
 -- Every tag in use, to filter by.
