@@ -7,11 +7,12 @@ from contextlib import suppress
 
 import structlog
 
+from pinguin.alerts.courier import Courier
 from pinguin.broker import Broker
 from pinguin.db import make_pool
 from pinguin.errors import Unavailable
 from pinguin.health import HealthApp, served
-from pinguin.lifecycle import process_name, stop_on_signal, together
+from pinguin.lifecycle import all_of, process_name, stop_on_signal, together
 from pinguin.metrics import WorkerMetrics, make_registry
 from pinguin.settings import Settings
 from pinguin.watchdog import alive
@@ -19,6 +20,7 @@ from pinguin.worker.canaries import Canaries
 from pinguin.worker.definitions import Definitions
 from pinguin.worker.ready import Ready
 from pinguin.worker.recorder import Recorder
+from pinguin.worker.sender import Sender
 from pinguin.worker.spill import Spill
 from pinguin.worker.worker import Worker
 
@@ -37,7 +39,9 @@ async def serve(settings: Settings) -> None:
         ):
             registry = make_registry(pool)
             metrics = WorkerMetrics(registry)
-            recorder = Recorder(pool, broker, Spill(broker, name, settings.spill_limit), metrics)
+            sender = Sender(pool, name, settings, Courier(settings), metrics) if settings.worker_sends else None
+            spill = Spill(broker, name, settings.spill_limit)
+            recorder = Recorder(pool, broker, spill, metrics, sender.wake if sender else None)
             definitions = Definitions(pool)
             worker = Worker(
                 broker,
@@ -54,7 +58,7 @@ async def serve(settings: Settings) -> None:
             async with served(settings, health), alive(settings.watchdog_s, stop, ready.status):
                 _log.info("worker_started", region=settings.region, concurrency=settings.worker_concurrency)
                 await together(
-                    worker.run(stop),
+                    all_of(worker.run(stop), *([sender.run(stop)] if sender else [])),
                     recorder.run(),
                     definitions.follow(broker, settings.region),
                     _say_present(broker, settings.region, name),
