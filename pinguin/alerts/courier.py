@@ -124,8 +124,8 @@ class Courier:
             return found, found.parse(self._keys.unseal_fields(options, found.options, PLACE))
         except InvalidInput as error:
             raise Refused(f"this channel's options are not valid: {error}") from None
-        except SealBroken as error:
-            raise Refused(str(error)) from None
+        except SealBroken as error:  # mended in the settings of this process: the next try may do better
+            raise Failed(str(error)) from None
 
     def _context(self, rendered: Rendered, timeout: float) -> Context:
         key = rendered.message.key
@@ -162,7 +162,7 @@ class Courier:
 async def _sent(kind: ChannelType, options: ChannelOptions, rendered: Rendered, context: Context) -> Answer:
     """Raises `Refused` or `Failed` for everything that may go wrong."""
     if obstacle := kind.off(context.settings):
-        raise Refused(obstacle)
+        raise Failed(obstacle)
     try:
         return await kind.send(options, rendered, context)
     except NotDelivered:

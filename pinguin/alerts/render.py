@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -84,19 +85,45 @@ def variables(message: Message, subject: str, text: str) -> dict[str, Any]:
     }
 
 
-def check(source: str, name: str = "template") -> None:
-    """Raises `InvalidInput({name: …})`, with the line's number, where `source` fails with any of our samples."""
-    for sample in SAMPLES:
-        preview(source, sample, name)
+def fill(source: str, rendered: Rendered) -> str:
+    """What a template makes of a message that is in words already. Raises `TemplateFailed`."""
+    try:
+        return parsed(source, NAMES).render(variables(rendered.message, rendered.subject, rendered.text))
+    except InvalidInput as error:
+        raise TemplateFailed(error.fields["template"]) from None
+
+
+@lru_cache(maxsize=256)
+def check(source: str, name: str = "template", *, json: bool = False) -> None:
+    """Try `source` with all of our samples. Raises `InvalidInput({name: …})`, with the number of the line.
+
+    json: what it makes must be JSON.
+    """
+    for sample in SAMPLES if source else ():
+        made = preview(source, sample, name)
+        if json:
+            _check_json(made, sample, name)
 
 
 def preview(source: str, sample: str = "down", name: str = "template") -> str:
     """What `source` makes of a sample (a key of `SAMPLES`). Raises `InvalidInput({name: …})`."""
-    message = SAMPLES[sample]()
-    plain_words = render(message)
     try:
-        return parsed(source, NAMES).render(variables(message, plain_words.subject, plain_words.text))
+        parsed(source, NAMES)
+        return fill(source, _sample(sample))
     except TemplateFailed as error:
         raise InvalidInput({name: f"{error} (tried with the sample {sample!r})"}) from None
     except InvalidInput as error:
         raise InvalidInput({name: error.fields["template"]}) from None
+
+
+def _check_json(made: str, sample: str, name: str) -> None:
+    try:
+        msgspec.json.decode(made)
+    except (msgspec.DecodeError, RecursionError) as error:
+        tip = "put texts in with |tojson, without quotes around it"
+        raise InvalidInput({name: f"is not JSON with the sample {sample!r}: {error}; {tip}"}) from None
+
+
+@cache
+def _sample(name: str) -> Rendered:
+    return render(SAMPLES[name]())
