@@ -164,7 +164,17 @@ def fill_again(form: Sequence[Field], sent: Mapping[str, str]) -> None:
         if drawn.widget == "checkbox":
             drawn.checked = drawn.name in sent
         elif not drawn.secret:
-            drawn.value = _CONTROL.sub("\ufffd", sent.get(drawn.name, ""))
+            drawn.value = shown(sent.get(drawn.name, ""))
+
+
+def shown(text: str) -> str:
+    """What somebody sent, fit to be shown again."""
+    return _CONTROL.sub("\ufffd", text)
+
+
+def number(text: str) -> float:
+    """Raises ValueError in people's words."""
+    return _number(text, float, "must be a number")
 
 
 def mark(form: Sequence[Field], wrong: Mapping[str, str]) -> dict[str, str]:

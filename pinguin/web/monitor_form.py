@@ -14,7 +14,8 @@ from pinguin.errors import InvalidInput
 from pinguin.fields import convert
 from pinguin.fields import field as described
 from pinguin.store.monitors import Draft, Monitor
-from pinguin.web import forms
+from pinguin.web import alert_form, forms
+from pinguin.web.alert_form import ALERT, AlertForm, Known
 
 OPTION = "options."
 """Begins the name of every input that belongs to the check type."""
@@ -76,20 +77,21 @@ class Form:
     kind: CheckType
     fields: list[forms.Field]
     options: list[forms.Field]
+    alerts: AlertForm
     problems: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> bool:
-        return bool(self.problems) or any(each.error for each in (*self.fields, *self.options))
+        return bool(self.problems) or self.alerts.wrong or any(each.error for each in (*self.fields, *self.options))
 
 
-def blank(kind: CheckType) -> Form:
-    return Form(kind, forms.fields(MonitorFields), forms.fields(kind.options, OPTION))
+def blank(kind: CheckType, known: Known) -> Form:
+    return Form(kind, forms.fields(MonitorFields), forms.fields(kind.options, OPTION), alert_form.of(known))
 
 
-def of(monitor: Monitor, kind: CheckType) -> Form:
+def of(monitor: Monitor, kind: CheckType, known: Known) -> Form:
     """Filled in with `monitor`; its options too, if it is of this type."""
-    form = blank(kind)
+    form = blank(kind, known)
     stored = {name: getattr(monitor, name) for name in MonitorFields.__struct_fields__}
     forms.fill(form.fields, stored)
     if monitor.type == kind.name:
@@ -97,27 +99,33 @@ def of(monitor: Monitor, kind: CheckType) -> Form:
     return form
 
 
-def again(kind: CheckType, sent: Mapping[str, str], wrong: InvalidInput | None, saved: Mapping[str, Any]) -> Form:
+def again(
+    kind: CheckType, sent: Mapping[str, str], wrong: InvalidInput | None, saved: Mapping[str, Any], known: Known
+) -> Form:
     """What was sent, with every error beside its field."""
-    form = blank(kind)
+    form = blank(kind, known)
+    form.alerts = alert_form.again(sent, wrong.fields if wrong else {}, known)
     for each in form.options:
         each.saved = each.secret and bool(saved.get(each.key))
     forms.fill_again([*form.fields, *form.options], sent)
     if wrong:
-        own = {name: words for name, words in wrong.fields.items() if not name.startswith(OPTION)}
+        own = {name: words for name, words in wrong.fields.items() if not name.startswith((OPTION, ALERT))}
         theirs = {name.removeprefix(OPTION): words for name, words in wrong.fields.items() if name.startswith(OPTION)}
         rest = forms.mark(form.fields, own) | forms.mark(form.options, theirs)
         form.problems = [f"{name}: {words}" for name, words in rest.items()]
     return form
 
 
-def parse(kind: CheckType, sent: Mapping[str, str], saved: Mapping[str, Any]) -> tuple[Draft, CheckOptions]:
+def parse(
+    kind: CheckType, sent: Mapping[str, str], saved: Mapping[str, Any], known: Known
+) -> tuple[Draft, CheckOptions]:
     """What was sent, strictly. saved: the stored options, whose secrets are kept where none is typed.
 
-    Raises `InvalidInput` with every wrong field of both parts.
+    Raises `InvalidInput` with every wrong field of all parts.
     """
     wrong: dict[str, str] = {}
     own, options = None, None
+    alerts: tuple[dict[str, Any], list[int]] = {}, []
     try:
         own = convert(forms.read(forms.fields(MonitorFields), sent, {}), MonitorFields)
     except InvalidInput as error:
@@ -126,12 +134,18 @@ def parse(kind: CheckType, sent: Mapping[str, str], saved: Mapping[str, Any]) ->
         options = kind.parse(forms.read(forms.fields(kind.options, OPTION), sent, saved))
     except InvalidInput as error:
         wrong |= {OPTION + name: words for name, words in error.fields.items()}
-    if own is None or options is None:
+    try:
+        alerts = alert_form.read(sent, known)
+    except InvalidInput as error:
+        wrong |= error.fields
+    if own is None or options is None or wrong:
         raise InvalidInput(wrong)
-    return _definition(kind, own, options), options
+    return _definition(kind, own, options, *alerts), options
 
 
-def _definition(kind: CheckType, own: MonitorFields, options: CheckOptions) -> Draft:
-    values = msgspec.structs.asdict(own)
+def _definition(
+    kind: CheckType, own: MonitorFields, options: CheckOptions, alerts: dict[str, Any], depends_on: list[int]
+) -> Draft:
+    values = msgspec.structs.asdict(own) | {"alerts": alerts, "depends_on": depends_on}
     values |= {name: list(dict.fromkeys(values[name])) for name in ("regions", "tags")}
     return Draft(type=kind.name, target=options.target(), options=msgspec.to_builtins(options), **values)

@@ -116,5 +116,5 @@ order by a.step, lower(c.name)
 union all
 (select 'group', id, name, false, true from channel_groups)
 union all
-(select 'monitor', id, name, false, enabled from monitors where archived_at is null order by lower(name), id limit 5000)
+(select 'monitor', id, name, false, enabled from monitors where archived_at is null)
 order by kind, name, id

@@ -15,9 +15,10 @@ from pinguin.checks.contract import CheckType
 from pinguin.checks.runner import Report
 from pinguin.errors import Conflict, InvalidInput, NotFound
 from pinguin.model import PHASES
-from pinguin.store import monitors, pages
-from pinguin.store.monitors import Monitor
+from pinguin.store import channels, monitors, pages
+from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import monitor_form, views
+from pinguin.web.alert_form import ALERT, Known
 from pinguin.web.database import connection
 from pinguin.web.gate import form
 from pinguin.web.monitor_form import Form
@@ -49,12 +50,22 @@ def _secrets(source: Monitor | None, kind: CheckType) -> Mapping[str, Any]:
     return source.options if source and source.type == kind.name else {}
 
 
+async def _known(web: Web, source: Monitor | None, *, own: bool = False) -> Known:
+    """What alert rules may name; and the stored ones of `source`. own: it is the monitor that is edited, no copy."""
+    async with connection(web.pool) as conn:
+        choices = await channels.choices(conn)
+    if source is None:
+        return Known(choices)
+    return Known(choices, source.alerts, source.depends_on, source.id if own else None)
+
+
 @get("/monitors/new")
 async def show_new(request: Req) -> Template:
     web = of(request)
     source = await _source(web, request.query_params.get("from", ""))
     kind = _kind(web, request.query_params.get("type", "") or (source.type if source else ""))
-    shown = monitor_form.of(source, kind) if source else monitor_form.blank(kind)
+    known = await _known(web, source)
+    shown = monitor_form.of(source, kind, known) if source else monitor_form.blank(kind, known)
     if source:
         shown.fields[0].value = f"{source.name} (copy)"[:200]
     return _new(request, shown, source)
@@ -65,11 +76,11 @@ async def create(request: Req) -> Response[Any]:
     web, sent = of(request), await form(request)
     source = await _source(web, sent.get("from", ""))
     kind = _kind(web, sent.get("type", ""))
-    saved = _secrets(source, kind)
+    saved, known = _secrets(source, kind), await _known(web, source)
     try:
-        definition, _ = monitor_form.parse(kind, sent, saved)
+        definition, _ = monitor_form.parse(kind, sent, saved, known)
     except InvalidInput as wrong:
-        return _new(request, monitor_form.again(kind, sent, wrong, saved), source, status_code=422)
+        return _new(request, monitor_form.again(kind, sent, wrong, saved, known), source, status_code=422)
     async with connection(web.pool) as conn:
         monitor_id = await monitors.create(conn, definition)
     await announce(web, monitor_id)
@@ -82,7 +93,7 @@ async def show_edit(request: Req, monitor_id: FromPath[int]) -> Template:
     async with connection(web.pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
     kind = _kind(web, request.query_params.get("type", "") or monitor.type)
-    return _edit(request, monitor_form.of(monitor, kind), monitor)
+    return _edit(request, monitor_form.of(monitor, kind, await _known(web, monitor, own=True)), monitor)
 
 
 @post("/monitors/{monitor_id:int}/edit", status_code=200)
@@ -91,19 +102,25 @@ async def edit(request: Req, monitor_id: FromPath[int]) -> Response[Any]:
     async with connection(web.pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
     kind = _kind(web, sent.get("type", ""))
-    saved = _secrets(monitor, kind)
+    saved, known = _secrets(monitor, kind), await _known(web, monitor, own=True)
     try:
-        definition, _ = monitor_form.parse(kind, sent, saved)
+        definition, _ = monitor_form.parse(kind, sent, saved, known)
+        await _update(web, monitor_id, sent, definition)
     except InvalidInput as wrong:
-        return _edit(request, monitor_form.again(kind, sent, wrong, saved), monitor, sent=sent, status_code=422)
-    try:
-        async with connection(web.pool) as conn:
-            await monitors.update(conn, monitor_id, *_base(sent), definition)
+        return _edit(request, monitor_form.again(kind, sent, wrong, saved, known), monitor, sent=sent, status_code=422)
     except Conflict:
-        shown = monitor_form.again(kind, sent, None, saved)
+        shown = monitor_form.again(kind, sent, None, saved, known)
         return _edit(request, shown, monitor, conflict=True, status_code=409)
     await announce(web, monitor_id)
     return Redirect(f"/monitors/{monitor_id}?notice=saved", status_code=303)
+
+
+async def _update(web: Web, monitor_id: int, sent: Mapping[str, str], definition: Draft) -> None:
+    try:
+        async with connection(web.pool) as conn:
+            await monitors.update(conn, monitor_id, *_base(sent), definition)
+    except InvalidInput as wrong:
+        raise InvalidInput({ALERT + name: words for name, words in wrong.fields.items()}) from None
 
 
 def _base(sent: Mapping[str, str]) -> tuple[int, datetime]:
@@ -119,26 +136,28 @@ async def try_out(request: Req) -> Response[Any]:
     web, sent = of(request), await form(request)
     source = await _source(web, sent.get("monitor", "") or sent.get("from", ""))
     kind = _kind(web, sent.get("type", ""))
-    saved = _secrets(source, kind)
+    saved, known = _secrets(source, kind), await _known(web, source, own=bool(sent.get("monitor")))
     report, wrong = None, None
     try:
-        definition, options = monitor_form.parse(kind, sent | {"name": sent.get("name", "").strip() or "Test"}, saved)
+        named = {name: value for name, value in sent.items() if name != "alerts"}  # nobody is told of a try
+        named["name"] = sent.get("name", "").strip() or "Test"
+        definition, options = monitor_form.parse(kind, named, saved, known)
         async with web.tests:
             report = await runner.run(kind, options, min(definition.timeout_s, 60.0), web.resources)
     except InvalidInput as error:
         wrong = error
     outcome = _outcome(report) if report else None
     if is_fragment(request):
-        return render(request, "fragments/outcome.html", outcome=outcome, wrong=_named(kind, wrong))
-    shown = monitor_form.again(kind, sent, wrong, saved)
+        return render(request, "fragments/outcome.html", outcome=outcome, wrong=_named(kind, wrong, known))
+    shown = monitor_form.again(kind, sent, wrong, saved, known)
     if sent.get("monitor") and source:
         return _edit(request, shown, source, sent=sent, outcome=outcome)
     return _new(request, shown, source, outcome=outcome)
 
 
-def _named(kind: CheckType, wrong: InvalidInput | None) -> list[tuple[str, str]]:
+def _named(kind: CheckType, wrong: InvalidInput | None, known: Known) -> list[tuple[str, str]]:
     """Errors with the titles of their fields."""
-    shown = monitor_form.again(kind, {}, wrong, {})
+    shown = monitor_form.again(kind, {}, wrong, {}, known)
     found = [(each.title, each.error) for each in (*shown.fields, *shown.options) if each.error]
     return found + [("", words) for words in shown.problems]
 
