@@ -18,11 +18,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Literal
 
-from aiosmtplib import SMTP as Client
-from aiosmtplib import SMTPException, SMTPNotSupported, SMTPRecipientRefused, SMTPResponseException
+from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPRecipientRefused, SMTPResponseException
 
 from pinguin.alerts.contract import Answer, ChannelOptions, Context, Failed, NotDelivered, Refused, Rendered
-from pinguin.alerts.letter import composed, is_host, parsed, wrong_address
+from pinguin.alerts.mail import composed, is_host, parsed, wrong_address
 from pinguin.alerts.reach import connected, reason, tls_context
 from pinguin.alerts.words import one_line
 from pinguin.errors import InvalidInput
@@ -95,11 +94,11 @@ async def send(options: Options, rendered: Rendered, context: Context) -> Answer
 
 
 @asynccontextmanager
-async def _session(options: Options, rendered: Rendered, context: Context) -> AsyncIterator[Client]:
+async def _session(options: Options, rendered: Rendered, context: Context) -> AsyncIterator[SMTP]:
     """A client that is through with TLS and login."""
     sock = await connected(options.host, options.port or PORTS[options.security], rendered, context)
     tls = None if options.security == "none" else tls_context(options.verify_tls)
-    client = Client(
+    client = SMTP(
         hostname=options.host,
         sock=sock,
         local_hostname=_own_name(sock),
@@ -126,7 +125,7 @@ async def _session(options: Options, rendered: Rendered, context: Context) -> As
         sock.close()
 
 
-async def _transaction(client: Client, options: Options, rendered: Rendered, context: Context) -> Answer:
+async def _transaction(client: SMTP, options: Options, rendered: Rendered, context: Context) -> Answer:
     sender = parsed(options.sender).addr_spec
     left = [address for address in _recipients(options) if address not in context.delivered]
     utf8 = not all(address.isascii() for address in (sender, *left))
@@ -149,7 +148,7 @@ async def _transaction(client: Client, options: Options, rendered: Rendered, con
 
 
 async def _name_recipients(
-    client: Client, recipients: list[str], encoding: str, context: Context
+    client: SMTP, recipients: list[str], encoding: str, context: Context
 ) -> tuple[list[str], list[SMTPRecipientRefused]]:
     accepted, refusals = [], []
     for recipient in recipients:
