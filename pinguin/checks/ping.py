@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from statistics import fmean
 from time import perf_counter
 from typing import Annotated
 
@@ -95,7 +94,7 @@ async def check(options: Options, context: Context) -> Outcome:
     trips = await _send_all(echoes, address, options, watch)
     context.evidence.update(_facts(trips, options.count))
     _judge(trips, address, options, context.timeout)
-    latency = fmean(trips)
+    latency = _mean(trips)
     return Outcome(latency, degraded=too_slow(latency, options.slow_ms) or _too_uneven(trips, options.max_jitter_ms))
 
 
@@ -124,11 +123,37 @@ async def _wait(replies: list[asyncio.Future[float]], seconds: float) -> None:
     """Wait until all are there, but no longer than `seconds`, nor than until a router says that there is no way."""
     until = perf_counter() + seconds
     while seconds > 0 and (missing := [reply for reply in replies if not reply.done()]):
-        await asyncio.wait(missing, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+        await _until_ended(missing, seconds)
         failures = [reply for reply in replies if reply.done() and reply.exception()]
         if failures and not _trips(replies):
             failures[0].result()
         seconds = until - perf_counter()
+
+
+async def _until_ended(missing: list[asyncio.Future[float]], seconds: float) -> None:
+    """Until all have ended, or one has failed. asyncio.wait, for any number of anything, costs as much as the ping."""
+    loop = asyncio.get_running_loop()
+    woken, left = loop.create_future(), len(missing)
+
+    def wake() -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    def ended(reply: asyncio.Future[float]) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0 or reply.exception():
+            wake()
+
+    timer = loop.call_later(seconds, wake)
+    for reply in missing:
+        reply.add_done_callback(ended)
+    try:
+        await woken
+    finally:
+        timer.cancel()
+        for reply in missing:
+            reply.remove_done_callback(ended)
 
 
 def _trips(replies: list[asyncio.Future[float]]) -> list[float]:
@@ -136,10 +161,14 @@ def _trips(replies: list[asyncio.Future[float]]) -> list[float]:
     return [reply.result() for reply in replies if reply.done() and reply.exception() is None]
 
 
+def _mean(trips: list[float]) -> float:
+    return sum(trips) / len(trips)
+
+
 def _jitter(trips: list[float]) -> float:
     """Their standard deviation. statistics.pstdev, which is exact to the last bit, costs more than the ping."""
-    mean = fmean(trips)
-    return math.sqrt(fmean((trip - mean) ** 2 for trip in trips))
+    mean = _mean(trips)
+    return math.sqrt(sum([(trip - mean) ** 2 for trip in trips]) / len(trips))
 
 
 def _too_uneven(trips: list[float], max_jitter_ms: int) -> tuple[str, str] | None:
@@ -149,10 +178,10 @@ def _too_uneven(trips: list[float], max_jitter_ms: int) -> tuple[str, str] | Non
 
 
 def _facts(trips: list[float], sent: int) -> dict[str, float]:
-    facts = {"sent": sent, "received": len(trips), "loss_percent": _loss(trips, sent)}
+    facts: dict[str, float] = {"sent": sent, "received": len(trips), "loss_percent": _loss(trips, sent)}
     if trips:
-        figures = {"min_ms": min(trips), "avg_ms": fmean(trips), "max_ms": max(trips), "jitter_ms": _jitter(trips)}
-        facts |= {name: round(value, 3) for name, value in figures.items()}
+        facts["min_ms"], facts["max_ms"] = round(min(trips), 3), round(max(trips), 3)
+        facts["avg_ms"], facts["jitter_ms"] = round(_mean(trips), 3), round(_jitter(trips), 3)
     return facts
 
 
@@ -162,7 +191,7 @@ def _judge(trips: list[float], address: Address, options: Options, timeout: floa
         raise CheckFailed("timeout", f"no reply from {address.ip} to {sent} pings within {timeout:g} s")
     if loss > options.max_loss_percent:
         message = f"{sent - len(trips)} of {sent} pings to {address.ip} were lost ({loss:g} %)"
-        raise CheckFailed("packet_loss", message, latency_ms=fmean(trips))
+        raise CheckFailed("packet_loss", message, latency_ms=_mean(trips))
 
 
 def _loss(trips: list[float], sent: int) -> float:

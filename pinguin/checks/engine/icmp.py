@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -116,6 +117,7 @@ class EchoSocket:
         self._token = os.urandom(8)
         self._next = 0
         self._waiting: dict[int, _Waiting] = {}
+        self._buffer = memoryview(bytearray(65536))
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._sock.fileno(), self._drain)
 
@@ -157,9 +159,9 @@ class EchoSocket:
             raise failure_of(error, address.ip, "0 ms") from None
 
     def _packet(self, sequence: int, size: int) -> bytes:
-        payload = self._token + bytes(max(size - len(self._token), 0))
+        payload, total = _payload(self._token, size)
         # Over IPv6 the kernel fills in the checksum, which covers addresses that only it knows.
-        proof = checksum(_HEADER.pack(self._request, 0, 0, self._identity, sequence) + payload) if self._four else 0
+        proof = folded(total + (self._request << 8) + self._identity + sequence) if self._four else 0
         return _HEADER.pack(self._request, 0, proof, self._identity, sequence) + payload
 
     def _free_sequence(self) -> int:
@@ -171,17 +173,19 @@ class EchoSocket:
         return sequence
 
     def _drain(self) -> None:
+        heard = False
         while True:
             try:
-                packet, ancillary, _, source = self._sock.recvmsg(65536, _ANCILLARY)
+                size, ancillary, _, source = self._sock.recvmsg_into((self._buffer,), _ANCILLARY)
             except BlockingIOError:
                 break
             except OSError:  # an error about some packet: its queue says about which one
                 if self._raw or not self._drain_errors():
                     break
                 continue
-            self._take(packet, source[0].partition("%")[0], _arrival(ancillary))
-        if not self._raw:
+            heard = True
+            self._take(bytes(self._buffer[:size]), source[0].partition("%")[0], _arrival(ancillary))
+        if not self._raw and not heard:
             self._drain_errors()
 
     def _drain_errors(self) -> bool:
@@ -293,11 +297,26 @@ def _prepare(sock: Any, family: int, raw: bool) -> None:
         sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *words))
 
 
+@lru_cache(maxsize=16)
+def _payload(token: bytes, size: int) -> tuple[bytes, int]:
+    """What follows the header, and the sum of its words."""
+    payload = token + bytes(max(size - len(token), 0))
+    return payload, _words(payload)
+
+
 def checksum(packet: bytes) -> int:
     """RFC 1071."""
-    if len(packet) % 2:
-        packet += b"\x00"
-    total: int = sum(struct.unpack(f"!{len(packet) // 2}H", packet))
+    return folded(_words(packet))
+
+
+def folded(total: int) -> int:
+    """The checksum of words that add up to `total`."""
     total = (total >> 16) + (total & 0xFFFF)
     total += total >> 16
     return ~total & 0xFFFF
+
+
+def _words(packet: bytes) -> int:
+    if len(packet) % 2:
+        packet += b"\x00"
+    return sum(struct.unpack(f"!{len(packet) // 2}H", packet))

@@ -7,6 +7,7 @@ itself. `send` and `receive` try the socket first and wait for the loop only whe
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 from pinguin.checks.engine.resolve import Address
 
 CHUNK = 65536
+_NONBLOCK: int = getattr(socket, "SOCK_NONBLOCK", 0)
 
 
 class Wire:
@@ -30,10 +32,11 @@ class Wire:
     @classmethod
     async def open(cls, address: Address, kind: int = socket.SOCK_STREAM) -> Wire:
         """Connect to `address`. Leaves no socket behind when it fails or is cancelled."""
-        sock = socket.socket(address.family, kind)
+        sock = socket.socket(address.family, kind | _NONBLOCK)
         wire = cls(sock, address)
         try:
-            sock.setblocking(False)
+            if not _NONBLOCK:
+                sock.setblocking(False)
             await wire._connect()
         except BaseException:
             wire.close()
@@ -85,9 +88,12 @@ class Wire:
         try:
             self.sock.connect(self.address.sockaddr)
         except BlockingIOError:
-            await self._writable()
-            code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
+            # Nearby it is done by now, and to ask costs less than to be told.
+            code = self.sock.connect_ex(self.address.sockaddr)
+            if code in (errno.EALREADY, errno.EINPROGRESS):
+                await self._writable()
+                code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code not in (0, errno.EISCONN):
                 raise OSError(code, "") from None
 
     async def _readable(self) -> None:
