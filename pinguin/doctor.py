@@ -11,6 +11,7 @@ from pinguin.checks.ping import icmp_permission
 from pinguin.db import connection, make_pool, pending_migrations, why_unreachable
 from pinguin.embedded.attach import attached
 from pinguin.errors import PinguinError, Unavailable
+from pinguin.secrets import NO_KEY, Keys
 from pinguin.settings import Settings
 from pinguin.store import health
 
@@ -28,7 +29,7 @@ Finding = tuple[bool, str]
 async def doctor(settings: Settings) -> int:
     """Print one line a finding; 1 where something is wrong."""
     settings = attached(settings)
-    examinations: list[Callable[[Settings], Awaitable[list[Finding]]]] = [_python, _database, _redis, _icmp]
+    examinations: list[Callable[[Settings], Awaitable[list[Finding]]]] = [_python, _database, _redis, _key, _icmp]
     well = True
     for examine in examinations:
         try:
@@ -79,6 +80,11 @@ async def _redis(settings: Settings) -> list[Finding]:
             _clock("Redis", await broker.now()),
             (leader is not None, f"leader: {leader}" if leader else "no scheduler leads: start `pinguin scheduler`"),
         ]
+
+
+async def _key(settings: Settings) -> list[Finding]:
+    fine = bool(Keys.of(settings))
+    return [(fine, "stored secrets have a key" if fine else f"a channel's password {NO_KEY}")]
 
 
 async def _icmp(_: Settings) -> list[Finding]:

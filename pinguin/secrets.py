@@ -110,6 +110,13 @@ def make_key_file(folder: Path) -> Path:
     return path
 
 
+def with_key_file(settings: Settings, path: Path) -> Settings:
+    """`settings` with the key in `path`, if there is one and no other key was given."""
+    if settings.secret_key or settings.secret_key_file or not path.exists():
+        return settings
+    return msgspec.structs.replace(settings, secret_key_file=str(path))
+
+
 def _each(values: Mapping[str, Any], struct: Struct, place: str, change: Seal) -> dict[str, Any]:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)

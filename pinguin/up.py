@@ -13,6 +13,7 @@ from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import PinguinError
 from pinguin.lifecycle import stop_on_signal
 from pinguin.notify import Notifier
+from pinguin.secrets import with_key_file
 from pinguin.settings import Settings
 from pinguin.setup import prepare_database
 
@@ -27,7 +28,10 @@ async def up(settings: Settings) -> int:
     with stop_on_signal() as stop:
         _say(f"Starting the embedded database and Redis in {settings.data} …")
         async with EmbeddedStack(settings.data) as stack:
-            settings = msgspec.structs.replace(settings, database_url=stack.database_url, redis_url=stack.redis_url)
+            settings = with_key_file(
+                msgspec.structs.replace(settings, database_url=stack.database_url, redis_url=stack.redis_url),
+                stack.secret_key_file,
+            )
             for line in await prepare_database(settings):
                 _say(f"  {line}")
             for name in PROCESSES:

@@ -81,6 +81,7 @@ def join(value: Any, between: str = "") -> str:
 
 
 def replace(value: Any, old: str, new: str) -> str:
+    """One text in the place of another: item.monitor|replace("-", " ")."""
     return shown(value).replace(str(old), str(new))
 
 

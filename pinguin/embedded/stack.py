@@ -14,6 +14,7 @@ from pinguin.embedded.node import default_front, find_node, install_front
 from pinguin.embedded.sockets import remove_if_empty, socket_folder
 from pinguin.embedded.supervisor import Child, Supervisor
 from pinguin.embedded.valkey import EmbeddedValkey, find_server
+from pinguin.secrets import make_key_file
 
 
 class EmbeddedStack:
@@ -24,6 +25,7 @@ class EmbeddedStack:
     valkey: EmbeddedValkey
     database_child: Child
     valkey_child: Child
+    secret_key_file: Path
 
     def __init__(self, folder: Path, *, database_options: tuple[str, ...] = (), appendfsync: str = "everysec") -> None:
         self.folder = folder.resolve()
@@ -57,6 +59,7 @@ class EmbeddedStack:
         exit_stack.callback(lock.release)
         sockets = socket_folder(self.folder)
         exit_stack.callback(remove_if_empty, sockets)
+        self.secret_key_file = make_key_file(self.folder)
         self.front = await asyncio.to_thread(install_front, default_front(self.folder))
         self.node = find_node()
         self.database = EmbeddedDatabase(

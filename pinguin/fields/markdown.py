@@ -29,7 +29,7 @@ def _default(option: Option) -> str:
         return "required"
     if isinstance(option.default, bool):
         return "yes" if option.default else "no"
-    if option.default in ("", [], {}):
+    if option.default in ("", None, [], {}):
         return "none"
     return f"`{', '.join(option.default) if isinstance(option.default, list) else option.default}`"
 

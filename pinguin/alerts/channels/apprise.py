@@ -148,7 +148,7 @@ def _log() -> _Log:
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.INFO)
     # It would read local files and other servers for templates and keys; `memory` alone must stay, or all come back.
-    AttachmentManager().remove("file", "http", "https", unload=False)
+    AttachmentManager().remove("file", "http", "https", unload=False)  # type: ignore[no-untyped-call]
     return handler
 
 

@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Literal
 
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPRecipientRefused, SMTPResponseException
+from msgspec import Meta
 
 from pinguin.alerts.contract import Answer, ChannelOptions, Context, Failed, NotDelivered, Refused, Rendered
 from pinguin.alerts.mail import composed, is_host, parsed, wrong_address
@@ -60,9 +61,10 @@ class Options(ChannelOptions, frozen=True):
         Literal["starttls", "tls", "none"],
         field("Encryption", "none sends everything in the clear, the password too."),
     ] = "starttls"
-    port: Annotated[int | None, field("Port", "Empty: 587 for starttls, 465 for tls, 25 for none.", ge=1, le=65535)] = (
-        None
-    )
+    port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)] | None,
+        field("Port", "Empty: 587 for starttls, 465 for tls, 25 for none."),
+    ] = None
     username: Annotated[str, field("User", "Empty: no login.", max_length=300)] = ""
     password: Annotated[str, field("Password", "", secret=True, max_length=1000)] = ""
     verify_tls: Annotated[bool, field("Verify the certificate", "Off: any certificate will do.", advanced=True)] = True
