@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from pinguin.store.maintenance_windows import Counts, lock, write
 from pinguin.wallclock import zone_of
 
 _SQL = queries("maintenance")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 MOST_MONITORS = 400
 """Monitors chosen one by one; for more there are tags."""
@@ -196,7 +198,8 @@ def _check_length(length: timedelta) -> None:
         raise InvalidInput({"hours": f"must be from 1 minute to {LONGEST.days} days"})
 
 
-def _check_fields(draft: Draft) -> None:
+def wrong_fields(draft: Draft) -> dict[str, str]:
+    """What is wrong with each field, the rule and the existence of monitors apart."""
     wrong: dict[str, str | None] = {
         "title": _wrong_text(draft.title, 200) or (None if draft.title.strip() else "is required"),
         "description": _wrong_text(draft.description, 5000),
@@ -211,14 +214,18 @@ def _check_fields(draft: Draft) -> None:
         wrong["monitors"] = "must be all, or some: choose a tag or a monitor"
     if len(draft.monitor_ids) > MOST_MONITORS:
         wrong["monitors"] = f"must be at most {MOST_MONITORS} of them; give them a tag and choose that"
-    if found := {name: words for name, words in wrong.items() if words}:
+    return {name: words for name, words in wrong.items() if words}
+
+
+def _check_fields(draft: Draft) -> None:
+    if found := wrong_fields(draft):
         raise InvalidInput(found)
 
 
 def _wrong_text(text: str, most: int) -> str | None:
     if len(text) > most:
         return f"must have at most {most} characters"
-    return "must not contain control characters" if "\x00" in text else None
+    return "must not contain control characters" if _CONTROL.search(text) else None
 
 
 async def _check_monitors(conn: Connection, draft: Draft, known: Sequence[int] = ()) -> None:

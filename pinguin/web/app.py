@@ -29,7 +29,17 @@ from pinguin.settings import Settings
 from pinguin.watchdog import alive
 from pinguin.web import faults, gate, headers, templating
 from pinguin.web.hub import Hub
-from pinguin.web.routes import accounts, editing, health, incidents, listing, live, monitor
+from pinguin.web.routes import (
+    accounts,
+    editing,
+    health,
+    incidents,
+    listing,
+    live,
+    maintenance,
+    maintenance_editing,
+    monitor,
+)
 from pinguin.web.service import Web
 
 _log = structlog.get_logger(__name__)
@@ -80,6 +90,10 @@ def _signed_in() -> Router:
         monitor.show_monitor, monitor.show_chart, monitor.check_now, monitor.pause, monitor.resume,
         monitor.show_delete, monitor.delete,
         editing.show_new, editing.create, editing.show_edit, editing.edit, editing.try_out,
+        maintenance.show_maintenance, maintenance.start, maintenance.end, maintenance.extend,
+        maintenance.show_delete, maintenance.delete,
+        maintenance_editing.show_new, maintenance_editing.create, maintenance_editing.show_edit,
+        maintenance_editing.edit, maintenance_editing.preview, maintenance_editing.pick,
         live.live_list, live.poll_list, live.live_monitor, live.poll_monitor,
     ]  # fmt: skip
     return Router("/", route_handlers=handlers, before_request=gate.account_only)

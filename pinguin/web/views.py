@@ -12,9 +12,10 @@ from markupsafe import Markup
 from pinguin.db import Connection
 from pinguin.errors import InvalidInput
 from pinguin.model import PHASES, Status
-from pinguin.store import monitors, pages
+from pinguin.store import maintenance_windows, monitors, pages
+from pinguin.store.maintenance_windows import MonitorWindow
 from pinguin.store.monitors import Listed, Monitor
-from pinguin.store.pages import Beat, Incident, Ratio, ResultRow, Uptime
+from pinguin.store.pages import Beat, Incident, Ratio, ResultRow, Span, Uptime
 from pinguin.web import beats, chart
 from pinguin.web.chart import Chart, Range
 from pinguin.web.service import aware
@@ -36,10 +37,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The top of a monitor's page. ordinary: what is expected of a monitor that runs."""
+    """The top of a monitor's page. windows: the maintenance that it is in now."""
 
     monitor: Monitor
     bar: Markup
+    windows: Sequence[MonitorWindow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,10 @@ async def rows(conn: Connection, listed: Sequence[Listed]) -> list[Row]:
 async def head(conn: Connection, monitor_id: int) -> Head:
     monitor = await monitors.get(conn, monitor_id)
     found = await pages.beats(conn, [monitor_id], beats.BEATS)
-    return Head(monitor, _bar(monitor, found[monitor_id]))
+    now = datetime.now(UTC)
+    in_maintenance = monitor.status == Status.MAINTENANCE
+    windows = await maintenance_windows.of_monitor(conn, monitor_id, now, now) if in_maintenance else []
+    return Head(monitor, _bar(monitor, found[monitor_id]), windows)
 
 
 async def latency(conn: Connection, monitor: Monitor, span: Range) -> Latency:
@@ -109,6 +114,8 @@ async def latency(conn: Connection, monitor: Monitor, span: Range) -> Latency:
     window = span.window(monitor.id, now)
     buckets, total = await pages.latency(conn, window)
     spans = await pages.spans(conn, window)
+    planned = await maintenance_windows.of_monitor(conn, monitor.id, window.origin, min(window.ending, now))
+    spans += [Span(each.starts_at, each.ends_at, Status.MAINTENANCE) for each in planned]
     drawn = chart.draw(window, buckets, spans, interval_s=monitor.interval_s, columns=span.columns, now=now)
     return Latency(span, drawn, total)
 
@@ -174,7 +181,7 @@ def phases(result: ResultRow) -> list[Piece]:
 
 
 def _bar(monitor: Listed | Monitor, found: Sequence[Beat]) -> Markup:
-    live = monitor.status not in (Status.PAUSED, Status.PENDING)
+    live = monitor.real_status not in (Status.PAUSED, Status.PENDING)
     return beats.bar(beats.marks(found, monitor.interval_s, live=live))
 
 

@@ -13,7 +13,7 @@ from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
 
 from pinguin.errors import InvalidInput, NotFound, Unavailable
-from pinguin.store import accounts, monitors, upkeep
+from pinguin.store import monitors, sessions, upkeep
 from pinguin.store.monitors import Filter
 from pinguin.web import views
 from pinguin.web.database import connection
@@ -86,11 +86,11 @@ async def poll_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
 
 
 class _Seen:
-    """What a page shows: the slot of its newest result, and the status that it was told last."""
+    """What a page shows: the slot of its newest result, and the statuses (shown and real) that it was told last."""
 
     def __init__(self, slot: datetime | None) -> None:
         self.slot = slot
-        self.status = ""
+        self.statuses = ("", "")
 
 
 def _since(request: Req) -> datetime | None:
@@ -112,9 +112,10 @@ async def _list_news(request: Req, due: list[int]) -> Template:
 async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
     async with connection(of(request).pool) as conn:
         head = await views.head(conn, monitor_id)
+        statuses = (head.monitor.status, head.monitor.real_status)
         lines = await views.recent(conn, monitor_id, since=seen.slot)
-        turn = await views.turn(conn, monitor_id) if head.monitor.status != seen.status else None
-    seen.status = head.monitor.status
+        turn = await views.turn(conn, monitor_id) if statuses != seen.statuses else None
+    seen.statuses = statuses
     if lines:
         seen.slot = lines[0].result.scheduled_at
     return render(request, "fragments/monitor_news.html", head=head, lines=lines, turn=turn)
@@ -160,7 +161,7 @@ async def _lasts(web: Web, session: bytes) -> bool:
     """While the database is away nobody is signed out."""
     try:
         async with connection(web.pool) as conn:
-            return await accounts.session(conn, session) is not None
+            return await sessions.visit(conn, session, "", counts=False) is not None
     except Unavailable:
         return True
 

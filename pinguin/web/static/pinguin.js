@@ -129,6 +129,16 @@ function startTips() {
   document.addEventListener("pointerleave", hide);
 }
 
+// --- forms: a new schedule begins in the reader's own zone; Enter in a search finds and does not save
+
+function startForms() {
+  const own = document.querySelector("[data-own-zone] input");
+  if (own) own.value = Intl.DateTimeFormat().resolvedOptions().timeZone || own.value;
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("form[method=post] input[type=search]")) event.preventDefault();
+  });
+}
+
 // --- live or not
 
 let connected = false;
@@ -184,6 +194,7 @@ document.addEventListener("DOMContentLoaded", () => {
   startTheme();
   startTips();
   startLive();
+  startForms();
   tellTimes(document);
   setTimeout(sayLive, 400);
   setInterval(() => { if (!document.hidden) tellTimes(document); }, 5000);
