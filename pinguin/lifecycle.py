@@ -25,7 +25,9 @@ def configure_logs(settings: Settings, process: str) -> None:
     level = getattr(logging, settings.log_level.upper())
     if process == "up":
         level = max(level, logging.WARNING)  # it talks to a person; its children keep their own logs
-    renderer = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    # Plain: a traceback with local variables shows secrets. TRAP 24
+    pretty = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = pretty if console else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -68,6 +68,24 @@ def test_a_log_line_has_an_event_name_and_fields(monkeypatch: pytest.MonkeyPatch
     )
 
 
+def test_a_traceback_on_a_console_shows_no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TRAP 24"""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    password = "hunter2-" + "canary"
+    try:
+        configure_logs(Settings(log_format="console"), "worker")
+        try:
+            len(password) / 0
+        except ZeroDivisionError:
+            structlog.get_logger("test").exception("failed")
+    finally:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+    assert "ZeroDivisionError" in stream.getvalue()
+    assert password not in stream.getvalue()
+
+
 async def stubborn(refusals: int) -> None:
     """Swallows as many cancellations, as `asyncio.wait_for` may on Python 3.11."""
     while True:

@@ -46,11 +46,11 @@ where n.message_id = %(message)s
 order by n.at, n.id
 
 -- name: delivered
-select mark_delivered(%(message)s, %(sender)s, %(answer)s, %(latency_ms)s, %(subject)s)
+select mark_delivered(%(message)s, %(sender)s, %(answer)s, %(latency_ms)s::real, %(subject)s)
 
 -- name: failed
-select mark_failed(%(message)s, %(sender)s, %(answer)s, %(latency_ms)s, %(unsure)s,
+select mark_failed(%(message)s, %(sender)s, %(answer)s, %(latency_ms)s::real, %(unsure)s,
   %(again_in_s)s * interval '1 second', %(subject)s)
 
 -- name: refused
-select mark_refused(%(message)s, %(sender)s, %(answer)s, %(latency_ms)s, %(subject)s)
+select mark_refused(%(message)s, %(sender)s, %(answer)s, %(latency_ms)s::real, %(subject)s)
