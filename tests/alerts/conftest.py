@@ -1,0 +1,48 @@
+"""What the tests of alerts share: a courier with a key, messages, and real receivers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pinguin.alerts.contract import Message, Outcome
+from pinguin.alerts.courier import Courier
+from pinguin.alerts.samples import SAMPLES
+from pinguin.secrets import Keys
+from pinguin.settings import Settings
+
+Deliver = Callable[..., Coroutine[Any, Any, Outcome]]
+
+
+@pytest.fixture(scope="session")
+def keys() -> Keys:
+    return Keys("a key of the tests alone")
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """The folder of PINGUIN_SCRIPT_DIR."""
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+async def courier(keys: Keys, scripts: Path) -> AsyncIterator[Courier]:
+    made = Courier(Settings(script_dir=str(scripts)), keys)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def deliver(courier: Courier) -> Deliver:
+    """`await deliver("webhook", url=…)`: one try, as the sender makes it."""
+
+    async def one(kind: str, /, message: Message | None = None, timeout: float = 20.0, **options: Any) -> Outcome:
+        said = message or SAMPLES["down"]()
+        return (await courier.deliver(kind, options, said, timeout=timeout)).outcome
+
+    return one
