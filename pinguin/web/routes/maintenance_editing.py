@@ -49,7 +49,7 @@ async def create(request: Req) -> Response[Any]:
         at_once = maintenance_form.length(sent) if isinstance(draft.rule, Manual) and "now" in sent else None
         async with connection(web.pool) as conn, conn.transaction():
             made = await maintenance.create(conn, draft)
-            if at_once:
+            if at_once is not None:
                 await maintenance.start(conn, made, at_once)
     except InvalidInput as wrong:
         return await _again(request, sent, wrong=wrong.fields, status_code=422)
