@@ -1,4 +1,4 @@
-"""What the pages show of the history: beats, uptime, charts, results, incidents."""
+"""What the pages show of the history: beats, uptime, charts, results."""
 
 from __future__ import annotations
 
@@ -93,23 +93,6 @@ class ResultRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
-    id: int
-    monitor_id: int
-    name: str
-    target: str
-    archived: bool
-    started_at: datetime
-    confirmed_at: datetime
-    ended_at: datetime | None
-    reason: str
-    message: str
-    region: str
-    evidence: dict[str, Any]
-    closed_by: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Window:
     """A stretch of time of one monitor's history, cut into buckets."""
 
@@ -180,25 +163,4 @@ async def results(
     given = {"monitor": monitor_id, "before": before[0], "before_region": before[1], "since": since, "most": most}
     async with conn.cursor(row_factory=class_row(ResultRow)) as cursor:
         await cursor.execute(_SQL["results"], given)
-        return await cursor.fetchall()
-
-
-async def incidents(
-    conn: Connection,
-    *,
-    monitor_id: int | None = None,
-    open_only: bool = False,
-    before: tuple[datetime, int] | None = None,
-    most: int = 50,
-) -> list[Incident]:
-    """Newest first; `before` is the start and id of the last one seen."""
-    given = {
-        "monitor": monitor_id,
-        "open_only": open_only,
-        "before": before and before[0],
-        "before_id": before and before[1],
-        "most": most,
-    }
-    async with conn.cursor(row_factory=class_row(Incident)) as cursor:
-        await cursor.execute(_SQL["incidents"], given)
         return await cursor.fetchall()

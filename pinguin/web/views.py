@@ -12,10 +12,11 @@ from markupsafe import Markup
 from pinguin.db import Connection
 from pinguin.errors import InvalidInput
 from pinguin.model import PHASES, Status
-from pinguin.store import maintenance_windows, monitors, pages
+from pinguin.store import incidents, maintenance_windows, monitors, pages
+from pinguin.store.incidents import Filter, Incident
 from pinguin.store.maintenance_windows import MonitorWindow
 from pinguin.store.monitors import Listed, Monitor
-from pinguin.store.pages import Beat, Incident, Ratio, ResultRow, Span, Uptime
+from pinguin.store.pages import Beat, Ratio, ResultRow, Span, Uptime
 from pinguin.web import beats, chart
 from pinguin.web.chart import Chart, Range
 from pinguin.web.service import aware
@@ -138,7 +139,7 @@ async def story(conn: Connection, monitor_id: int, span: Range, before: Place | 
 async def turn(conn: Connection, monitor_id: int) -> Turn:
     ratios = await pages.check_ratios(conn, monitor_id)
     uptimes = [(each, ratios.get(each.label)) for each in await pages.uptimes(conn, monitor_id)]
-    return Turn(uptimes, await pages.incidents(conn, monitor_id=monitor_id, most=INCIDENTS))
+    return Turn(uptimes, await incidents.listed(conn, Filter(monitor=monitor_id), most=INCIDENTS))
 
 
 async def recent(
@@ -170,10 +171,13 @@ def place(cursor: str) -> Place | None:
 def phases(result: ResultRow) -> list[Piece]:
     """The timed parts of a result, one after the other."""
     times = [(name, getattr(result, f"{name}_ms")) for name in PHASES]
-    known = [(name, ms) for name, ms in times if ms is not None]
-    total = sum(ms for _, ms in known) or 1.0
+    return in_a_row([(name, ms) for name, ms in times if ms is not None])
+
+
+def in_a_row(times: Sequence[tuple[str, float]]) -> list[Piece]:
+    total = sum(ms for _, ms in times) or 1.0
     pieces, start = [], 0.0
-    for name, ms in known:
+    for name, ms in times:
         width = 100 * ms / total
         pieces.append(Piece(name, ms, round(start, 1), round(width, 1)))
         start += width

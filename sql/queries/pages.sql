@@ -129,14 +129,3 @@ where monitor_id = %(monitor)s and scheduled_at <= %(before)s and scheduled_at >
   and (scheduled_at < %(before)s or region > %(before_region)s::text)
 order by scheduled_at desc, region
 limit %(most)s
-
--- name: incidents
--- Incidents, newest first, of one monitor or of all. The cursor is the last row's start and id.
-select i.id, i.monitor_id, m.name, m.target, m.archived_at is not null as archived, i.started_at, i.confirmed_at,
-  i.ended_at, i.reason, i.message, i.region, i.evidence, i.closed_by
-from incidents i join monitors m on m.id = i.monitor_id
-where (%(monitor)s::bigint is null or i.monitor_id = %(monitor)s)
-  and (not %(open_only)s or i.ended_at is null)
-  and (%(before_id)s::bigint is null or (i.started_at, i.id) < (%(before)s::timestamptz, %(before_id)s::bigint))
-order by i.started_at desc, i.id desc
-limit %(most)s

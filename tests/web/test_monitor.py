@@ -31,7 +31,7 @@ async def test_the_page_tells_status_cause_and_history(client: Client, pool: Poo
             (monitor,),
         )
     page = (await client.get(f"/monitors/{monitor}")).text
-    for words in ("Down", "no answer within 5 s", "5 min", "still down", "stage", "Uptime 30 d", "p95", "127.0.0.1"):
+    for words in ("Down", "no answer within 5 s", "5 min", "still down", "Uptime 30 d", "p95", "127.0.0.1"):
         assert words in page, words
     assert len(re.findall(r'<tr class="s-(?:down|up)">', page)) == 2
     assert "<title>shop: down · Pinguin</title>" in page

@@ -1,38 +1,165 @@
-"""Every incident, newest first."""
+"""The list of incidents: narrowed, a page at a time, exported, acknowledged."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
-from litestar import get
-from litestar.response import Template
+from litestar import get, post
+from litestar.response import Redirect, Stream, Template
 
 from pinguin.errors import InvalidInput
-from pinguin.store import pages, upkeep
+from pinguin.model import REASONS
+from pinguin.store import incidents, monitors, upkeep
+from pinguin.store.incidents import STATES, Filter, Incident
+from pinguin.web import export
 from pinguin.web.database import connection
+from pinguin.web.gate import form, local_address
 from pinguin.web.service import Req, aware, of
-from pinguin.web.templating import render
+from pinguin.web.templating import query, render
 
 PAGE = 50
+LONGEST_NOTE = 1000
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @get("/incidents")
 async def show_incidents(request: Req) -> Template:
-    open_only = request.query_params.get("open") == "1"
+    chosen, wanted = asked(request)
     before = _place(request.query_params.get("before", ""))
     async with connection(of(request).pool) as conn:
-        found = await pages.incidents(conn, open_only=open_only, before=before, most=PAGE + 1)
+        found = await incidents.listed(conn, wanted, before=before, most=PAGE + 1)
+        counts = await incidents.counts(conn)
         problems = await upkeep.problems(conn, timedelta(days=7))
-    last = found[PAGE - 1] if len(found) > PAGE else None
+        tags = await monitors.tags(conn)
+        regions = await upkeep.regions(conn)
     return render(
         request,
         "pages/incidents.html",
         incidents=found[:PAGE],
+        counts=counts,
         problems=problems,
-        open_only=open_only,
+        chosen=chosen,
+        tags=tags,
+        regions=sorted(regions),
+        states=STATES,
         first=before is None,
-        older=f"{last.started_at.isoformat()}_{last.id}" if last else "",
+        older=_cursor(found[PAGE - 1]) if len(found) > PAGE else "",
+        here="/incidents" + query(chosen, before=request.query_params.get("before")),
+        notice=_notice(request.query_params.get("done", "")),
     )
+
+
+@get("/incidents/export.csv")
+async def export_csv(request: Req) -> Stream:
+    return await _exported(request, "csv", "text/csv; charset=utf-8")
+
+
+@get("/incidents/export.json")
+async def export_json(request: Req) -> Stream:
+    return await _exported(request, "json", "application/json")
+
+
+async def _exported(request: Req, ending: str, media_type: str) -> Stream:
+    """The first part is read before the answer begins, so that what is wrong is still told as a page."""
+    _, wanted = asked(request)
+    found = export.parts(of(request).pool, wanted)
+    first = await anext(found)
+
+    async def all_parts() -> AsyncIterator[list[Incident]]:
+        yield first
+        async for part in found:
+            yield part
+
+    name = f"incidents-{datetime.now(UTC):%Y-%m-%d}.{ending}"
+    lines = export.as_csv(all_parts()) if ending == "csv" else export.as_json(all_parts())
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Stream(lines, media_type=media_type, headers=headers)
+
+
+@post("/incidents/acknowledge", status_code=303)
+async def acknowledge_many(request: Req) -> Redirect:
+    """Those whose boxes are ticked."""
+    sent = await form(request)
+    ids = [int(name[1:]) for name in sent if re.fullmatch(r"i\d{1,18}", name, re.ASCII)]
+    done: list[int] = []
+    if ids:
+        async with connection(of(request).pool) as conn:
+            done = await incidents.acknowledge(conn, ids, request.state.visit.name, note(sent, "note"))
+    back = local_address(sent.get("back", "/incidents"))
+    path, _, rest = back.partition("?")
+    kept = "&".join(part for part in rest.split("&") if part and not part.startswith("done="))
+    return Redirect(f"{path}?{kept}&done={len(done)}" if kept else f"{path}?done={len(done)}", status_code=303)
+
+
+def note(sent: Mapping[str, str], name: str, longest: int = LONGEST_NOTE) -> str:
+    """What somebody wrote into a field. Raises `InvalidInput`."""
+    text = sent.get(name, "").replace("\r\n", "\n").strip()
+    if len(text) > longest:
+        raise InvalidInput({name: f"has {len(text)} characters; write at most {longest}"})
+    return _CONTROL.sub("\ufffd", text)
+
+
+def _notice(done: str) -> str:
+    if not (done.isascii() and done.isdecimal()):
+        return ""
+    count = int(done[:6])
+    if count == 0:
+        return "Nothing was acknowledged: tick incidents that are open and not acknowledged yet."
+    return f"Acknowledged {count} incident{'s' if count != 1 else ''}. No reminder and no escalation any more."
+
+
+def asked(request: Req) -> tuple[dict[str, str], Filter]:
+    """What of the list is wanted: as it stands in the address, and parsed. Raises `InvalidInput`."""
+    names = ("state", "monitor", "tag", "reason", "region", "from", "to", "q")
+    given = {name: request.query_params.get(name, "").strip()[:200].replace("\x00", "\ufffd") for name in names}
+    return given, Filter(
+        state=_one_of(given, "state", STATES),
+        monitor=_number(given["monitor"]),
+        tag=given["tag"] or None,
+        reason=_one_of(given, "reason", REASONS),
+        region=given["region"] or None,
+        since=_moment(given, "from"),
+        until=_moment(given, "to"),
+        search=given["q"] or None,
+    )
+
+
+def _one_of(given: Mapping[str, str], name: str, known: Iterable[str]) -> str | None:
+    value = given[name]
+    names = list(known)
+    if value and value not in names:
+        raise InvalidInput({name: f"{value[:40]!r} is none; there are {', '.join(names)}"})
+    return value or None
+
+
+def _number(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise InvalidInput({"monitor": f"{text[:40]!r} is no number of a monitor"})
+    return int(text)
+
+
+def _moment(given: Mapping[str, str], name: str) -> datetime | None:
+    """A time in UTC where no other zone is said. A day alone is meant as a whole, as `to` too."""
+    text = given[name].replace(" ", "+")
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if not 1970 <= moment.year <= 9000:
+            raise ValueError
+    except ValueError:
+        raise InvalidInput({name: f"{text[:40]!r} is no time; write it like 2026-01-31 or 2026-01-31T18:30"}) from None
+    return moment + timedelta(days=1) if name == "to" and len(text) == 10 else moment
+
+
+def _cursor(last: Incident) -> str:
+    return f"{last.started_at.isoformat()}_{last.id}"
 
 
 def _place(cursor: str) -> tuple[datetime, int] | None:
@@ -40,6 +167,6 @@ def _place(cursor: str) -> tuple[datetime, int] | None:
         return None
     moment, _, number = cursor.partition("_")
     at = aware(moment)
-    if at is None or not (number.isascii() and number.isdecimal() and len(number) < 19):
+    if at is None or at.year < 1970 or not (number.isascii() and number.isdecimal() and len(number) < 19):
         raise InvalidInput({"before": "is not a place in this list; start from its first page"})
     return at, int(number)

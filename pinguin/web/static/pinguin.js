@@ -190,6 +190,25 @@ function markCount() {
   }
 }
 
+// --- small helps: the reader's own zone in forms, and one box that ticks all
+
+function helpForms(root) {
+  for (const field of root.querySelectorAll("input[data-zone]")) {
+    if (field.value === field.defaultValue) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || field.defaultValue;
+  }
+  for (const label of root.querySelectorAll("label[data-all]")) label.hidden = false;
+}
+
+function startForms() {
+  helpForms(document);
+  document.addEventListener("htmx:afterSettle", () => helpForms(document));
+  document.addEventListener("htmx:oobAfterSwap", () => helpForms(document));
+  document.addEventListener("change", (event) => {
+    if (!event.target.closest("label[data-all]")) return;
+    for (const box of event.target.form.querySelectorAll('.pick input[type="checkbox"]')) box.checked = event.target.checked;
+  });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   startTheme();
   startTips();

@@ -1,0 +1,83 @@
+"""Incidents as CSV and JSON, a part at a time: no list is too long, and no connection is kept while one is sent."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from pinguin.db import Pool
+from pinguin.store import incidents
+from pinguin.store.incidents import Filter, Incident
+from pinguin.web.database import connection
+
+PART = 1000
+
+COLUMNS = (
+    "id", "state", "monitor_id", "monitor", "type", "target", "tags", "started_at", "confirmed_at", "ended_at",
+    "duration_s", "reason", "message", "region", "closed_by", "acknowledged_at", "acknowledged_by", "snoozed_until",
+    "resolved_by",
+)  # fmt: skip
+
+_FORMULA = tuple("=+-@|%\t\r\n＝＋－＠")
+"""What a spreadsheet takes for the beginning of a formula, or strips before it looks."""
+
+
+async def parts(pool: Pool, wanted: Filter) -> AsyncIterator[list[Incident]]:
+    """All of them, newest first. What is opened meanwhile is not among them, and none is there twice."""
+    before: tuple[datetime, int] | None = None
+    while True:
+        async with connection(pool) as conn:
+            found = await incidents.listed(conn, wanted, before=before, most=PART)
+        yield found
+        if len(found) < PART:
+            return
+        before = found[-1].started_at, found[-1].id
+
+
+async def as_csv(found: AsyncIterator[list[Incident]]) -> AsyncIterator[bytes]:
+    yield _lines([COLUMNS])
+    async for part in found:
+        yield _lines([[_cell(value) for value in _row(each).values()] for each in part])
+
+
+async def as_json(found: AsyncIterator[list[Incident]]) -> AsyncIterator[bytes]:
+    """A list of objects."""
+    first = True
+    yield b"["
+    async for part in found:
+        text = b",\n".join(msgspec.json.encode(_row(each)) for each in part)
+        if text:
+            yield (b"\n" if first else b",\n") + text
+            first = False
+    yield b"\n]\n"
+
+
+def _row(incident: Incident) -> dict[str, Any]:
+    ended = incident.ended_at
+    values = {name: getattr(incident, name, None) for name in COLUMNS}
+    return values | {
+        "monitor": incident.name,
+        "duration_s": (ended - incident.started_at).total_seconds() if ended else None,
+    }
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, int | float):
+        return f"{value:.15g}"
+    text = ", ".join(value) if isinstance(value, list) else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
