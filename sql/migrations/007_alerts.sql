@@ -17,7 +17,25 @@ begin
 end $$;
 drop function monitor_definition_changed(monitors, monitors);
 
-alter table monitors add column alerts jsonb not null default '{}' check (jsonb_typeof(alerts) = 'object');
+-- The recorder's triggers and the senders read these rules: one that they could not read would hold up every monitor.
+create function alert_rules_readable(rules jsonb) returns boolean language sql immutable as $$
+  select jsonb_typeof(rules) = 'object'
+    and coalesce(jsonb_typeof(rules -> 'steps'), 'null') in ('null', 'array')
+    and coalesce(jsonb_typeof(rules -> 'certificate_days'), 'array') = 'array'
+    and coalesce(jsonb_typeof(rules -> 'slow_percentile'), 'null') in ('null', 'object')
+    and (rules @? '$.steps[*] ? (@.type() != "object" && @ != null)') is not true
+    and (rules @? '$.steps[*].keyvalue() ? (@.key != "after_s" && @.value.type() != "array")') is not true
+    and (rules @? '$.keyvalue() ? (@.key starts with "on_" && @.value.type() != "boolean")') is not true
+    and not exists (
+      select from (
+        select jsonb_path_query(rules, '$.keyvalue() ? (@.key like_regex "_s$|^flap_").value')
+        union all select jsonb_path_query(rules, '$.steps[*].*[*]')
+        union all select jsonb_path_query(rules, '$.certificate_days[*]')) whole (number)
+      where number::text !~ '^\d{1,9}$')
+    and not exists (
+      select from jsonb_path_query(rules, '$.slow_percentile.*') number where number::text !~ '^\d{1,9}(\.\d+)?$')
+$$;
+alter table monitors add column alerts jsonb not null default '{}' check (alert_rules_readable(alerts));
 comment on column monitors.alerts is
   'Who is told, and of what: AlertRules in pinguin/model.py. Without "steps" the default channels are.';
 
@@ -55,7 +73,10 @@ create table channels (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   archived_at timestamptz,
-  check ((quiet_from is null) = (quiet_to is null) and (quiet_from is null) = (quiet_zone is null))
+  check ((quiet_from is null) = (quiet_to is null) and (quiet_from is null) = (quiet_zone is null)),
+  check (timestamptz 'epoch' at time zone quiet_zone is distinct from 'infinity'),  -- fails for what is no zone
+  check (quiet_days <@ '{1,2,3,4,5,6,7}'),
+  check (not (quiet_from = quiet_to and quiet_days @> '{1,2,3,4,5,6,7}'))  -- quiet for ever
 );
 create unique index channels_name on channels (lower(name)) where archived_at is null;
 comment on table channels is 'Where alerts go.';
@@ -65,7 +86,7 @@ comment on column channels.is_default is 'Told of every monitor that does not ch
 comment on column channels.per_minute is 'Messages a minute, up to five of them at once; what waits longer becomes one digest.';
 comment on column channels.quiet_from is 'Wall-clock time in quiet_zone; until quiet_to (the next day, if that is earlier) nothing is sent, but kept.';
 comment on column channels.quiet_days is 'ISO weekdays (1 is Monday) on which the quiet hours begin.';
-comment on column channels.next_at is 'Not before: set by the rate limit and by failed tries.';
+comment on column channels.next_at is 'Not before: set by the rate limit.';
 comment on column channels.broken_at is 'The provider refused for good; nothing is sent until somebody mends the channel.';
 
 create table channel_groups (
@@ -139,11 +160,12 @@ create table notifications (
   monitor_id bigint references monitors,
   incident_id bigint references incidents,
   pipeline_id bigint references pipeline_incidents,
+  cause bigint,
   kind text not null check (kind in (
     'down', 'up', 'reminder', 'degraded', 'ok', 'unknown', 'known', 'flapping', 'stable', 'slow', 'fast', 'certificate',
     'domain', 'pipeline', 'pipeline_over')),
   step integer not null default 0,
-  answers bigint references notifications,
+  answers bigint references notifications on delete set null,
   at timestamptz not null,
   due_at timestamptz not null,
   status text not null default 'waiting' check (status in ('waiting', 'taken', 'sent', 'cancelled', 'failed')),
@@ -156,10 +178,14 @@ create table notifications (
 create index notifications_due on notifications (channel_id, due_at) where status = 'waiting';
 create index notifications_message on notifications (message_id);
 create index notifications_incident on notifications (incident_id) where incident_id is not null;
-create index notifications_monitor on notifications (monitor_id, channel_id, kind, id desc);
+create index notifications_monitor on notifications (monitor_id, kind, cause);
+create index notifications_stable on notifications (monitor_id, channel_id) where kind = 'stable' and status = 'waiting';
+create index notifications_created on notifications (created_at);
 create index notifications_answers on notifications (answers) where answers is not null;
 comment on table notifications is 'The outbox: this channel is to hear of this. Written with the cause, in one transaction.';
 comment on column notifications.key is 'What makes it one: the same cause never makes a second.';
+comment on column notifications.cause is
+  'Of a monitor''s news, what it is about: the id of the incident, of the transition to degraded or unknown, of the slow spell.';
 comment on column notifications.step is 'Step of the escalation.';
 comment on column notifications.answers is 'The notification whose end this one tells: untold if that one was never told.';
 comment on column notifications.at is 'When it happened; due_at is when it may be told.';
@@ -214,12 +240,12 @@ comment on function alert_channels is 'The channels that a monitor''s alert rule
 
 -- What one kind of news of a monitor is to be told to: its channels, or with `every_step` those of the escalation too.
 create function notify_channels(
-  news text, monitor bigint, incident bigint, cause text, happened_at timestamptz, wait interval, every_step boolean,
+  news text, monitor bigint, incident bigint, about bigint, happened_at timestamptz, wait interval, every_step boolean,
   what jsonb default '{}')
 returns void language sql as $$
-  insert into notifications (key, channel_id, monitor_id, incident_id, kind, step, at, due_at, facts)
-  select news || ':' || cause || ':' || step || ':' || channel_id, channel_id, monitor, incident, news, step, happened_at,
-    now() + wait + after_s * interval '1 second', what
+  insert into notifications (key, channel_id, monitor_id, incident_id, cause, kind, step, at, due_at, facts)
+  select news || ':' || about || ':' || step || ':' || channel_id, channel_id, monitor, incident, about, news, step,
+    happened_at, now() + wait + after_s * interval '1 second', what
   from monitors m, alert_channels(m.alerts)
   where m.id = monitor and (every_step or step = 0)
   on conflict (key) do nothing
@@ -227,16 +253,19 @@ $$;
 
 -- The end of something goes to those who heard of it, or are about to.
 create function notify_end(
-  news text, begun text[], monitor bigint, incident bigint, cause text, happened_at timestamptz, what jsonb default '{}')
+  news text, begun text[], monitor bigint, incident bigint, about bigint, happened_at timestamptz,
+  what jsonb default '{}')
 returns void language sql as $$
-  insert into notifications (key, channel_id, monitor_id, incident_id, kind, answers, at, due_at, facts)
-  select news || ':' || cause || ':' || channel_id, channel_id, monitor, incident, news, id, happened_at, now(), what
+  insert into notifications (key, channel_id, monitor_id, incident_id, cause, kind, answers, at, due_at, facts)
+  select news || ':' || about || ':' || channel_id, channel_id, monitor, incident, about, news, id, happened_at, now(),
+    what
   from (
-    select distinct on (channel_id) channel_id, id from notifications n
-    where monitor_id = monitor and kind = any(begun) and incident_id is not distinct from incident
-      and (status in ('taken', 'sent') or status = 'waiting' and (due_at <= now() or held is not null or step = 0))
-      and not exists (select from notifications f where f.answers = n.id)
-    order by channel_id, status <> 'sent', status <> 'taken', id desc) told
+    select distinct on (n.channel_id) n.channel_id, n.id
+    from notifications n join channels c on c.id = n.channel_id and c.enabled and c.archived_at is null
+    where n.monitor_id = monitor and n.kind = any(begun) and n.cause = about
+      and (n.status in ('taken', 'sent')
+        or n.status = 'waiting' and (n.due_at <= now() or n.held is not null or n.step = 0))
+    order by n.channel_id, n.status <> 'sent', n.status <> 'taken', n.id desc) told
   on conflict (key) do nothing
 $$;
 
@@ -244,11 +273,13 @@ create function incidents_after_insert() returns trigger language plpgsql as $$
 begin
   insert into incident_events (incident_id, at, kind, text) values
     (new.id, new.started_at, 'failed', new.message), (new.id, new.confirmed_at, 'confirmed', new.reason);
-  perform notify_channels('down', new.monitor_id, new.id, new.id::text, new.started_at, '0', true);
+  perform notify_channels('down', new.monitor_id, new.id, new.id, new.started_at, '0', true);
   return null;
 end $$;
 create trigger after_insert after insert on incidents for each row execute function incidents_after_insert();
 
+-- Steps and reminders that wait are not touched here: they are called off when they are due. So those who record only
+-- ever add notifications, and never wait for a sender, nor a sender for them.
 create function incidents_after_end() returns trigger language plpgsql as $$
 begin
   insert into incident_events (incident_id, at, kind, who, text) values (
@@ -256,35 +287,49 @@ begin
     case new.closed_by when 'recovery' then 'recovered' when 'hand' then 'resolved' else 'closed' end,
     new.resolved_by, case when new.closed_by in ('pause', 'deletion') then new.closed_by else '' end);
   if new.closed_by in ('recovery', 'hand') then
-    perform notify_end('up', '{down}', new.monitor_id, new.id, new.id::text, new.ended_at);
+    perform notify_end('up', '{down,flapping}', new.monitor_id, new.id, new.id, new.ended_at);
   end if;
-  update notifications set status = 'cancelled', held = 'over'
-  where incident_id = new.id and status = 'waiting' and kind in ('down', 'reminder')
-    and (new.closed_by in ('pause', 'deletion') or kind = 'reminder' or step > 0 and due_at > now() and held is null);
   return null;
 end $$;
 create trigger after_end after update of ended_at on incidents for each row
   when (old.ended_at is null and new.ended_at is not null) execute function incidents_after_end();
 
+create function degraded_since(monitor bigint, upto bigint) returns bigint language sql stable as $$
+  select t.id
+  from transitions t
+  where t.monitor_id = monitor and t.id <= upto and t.to_status = 'degraded' and (t.at, t.id) > (
+    select b.at, b.id from transitions b
+    where b.monitor_id = monitor and b.id < upto and b.to_status in ('up', 'pending', 'paused')
+    order by b.at desc, b.id desc limit 1)
+  order by t.at, t.id
+  limit 1
+$$;
+comment on function degraded_since is
+  'The transition with which a monitor''s degraded time began: being unknown or down does not end it, being up does.';
+
 create function transitions_after_insert() returns trigger language plpgsql as $$
 declare
   monitor monitors;
-  fresh interval;
+  lasting interval := '0';
 begin
   select * into monitor from monitors where id = new.monitor_id;
-  if new.to_status = 'degraded' and new.incident_id is null
-      and coalesce((monitor.alerts ->> 'on_degraded')::boolean, true) then
-    fresh := (monitor.failure_threshold - 1) * monitor.interval_s * interval '1 second';
-    perform notify_channels('degraded', new.monitor_id, null, new.id::text, new.at, fresh, false,
-      jsonb_build_object('reason', new.reason, 'message', new.message));
+  if new.to_status = 'degraded' and coalesce((monitor.alerts ->> 'on_degraded')::boolean, true) then
+    if monitor.failure_threshold > 1 then  -- until the check that could confirm it is in
+      lasting := ((monitor.failure_threshold - 1) * monitor.interval_s + monitor.timeout_s + 1) * interval '1 second';
+    end if;
+    perform notify_channels('degraded', new.monitor_id, null, degraded_since(new.monitor_id, new.id), new.at, lasting,
+      false, jsonb_build_object('reason', new.reason, 'message', new.message));
   elsif new.to_status = 'unknown' and coalesce((monitor.alerts ->> 'on_unknown')::boolean, false) then
-    perform notify_channels('unknown', new.monitor_id, null, new.id::text, new.at, '0', false,
+    perform notify_channels('unknown', new.monitor_id, null, new.id, new.at, '0', false,
       jsonb_build_object('reason', new.reason, 'message', new.message));
   end if;
-  if new.from_status = 'degraded' and new.to_status = 'up' then
-    perform notify_end('ok', '{degraded}', new.monitor_id, null, new.id::text, new.at);
-  elsif new.from_status = 'unknown' and new.to_status in ('up', 'degraded', 'down') then
-    perform notify_end('known', '{unknown}', new.monitor_id, null, new.id::text, new.at);
+  if new.to_status = 'up' then
+    perform notify_end('ok', '{degraded}', new.monitor_id, null, degraded_since(new.monitor_id, new.id), new.at);
+  end if;
+  if new.from_status = 'unknown' and new.to_status in ('up', 'degraded', 'down') then
+    perform notify_end('known', '{unknown}', new.monitor_id, null, (
+      select id from transitions where monitor_id = new.monitor_id and id < new.id and to_status = 'unknown'
+      order by at desc, id desc limit 1), new.at);
   end if;
   return null;
 end $$;
@@ -293,9 +338,10 @@ create trigger after_insert after insert on transitions for each row execute fun
 -- Pinguin's own health is told once, to the default channels.
 alter table pipeline_incidents drop constraint pipeline_incidents_code_check;
 alter table pipeline_incidents add constraint pipeline_incidents_code_check
-  check (code in ('no_worker', 'queue_late', 'spilled', 'lost', 'quiet', 'unwatched', 'channel'));
+  check (code in ('no_worker', 'queue_late', 'spilled', 'lost', 'quiet', 'offline', 'unwatched', 'channel'));
 comment on column pipeline_incidents.code is
-  'no_worker: a region has monitors and no worker; queue_late: jobs wait too long; spilled: results wait for the database; lost: results did not fit there; quiet: monitors without results; unwatched: no leader, or no database for it; channel: one refuses what it is sent.';
+  'no_worker: a region has monitors and no worker; queue_late: jobs wait too long; spilled: results wait for the database; lost: results did not fit there; quiet: monitors without results; offline: a worker without a network; unwatched: no leader, or no database for it; channel: one refuses what it is sent.';
+comment on column pipeline_incidents.region is 'The region, or the channel''s name, where one is concerned.';
 
 create function pipeline_after_write() returns trigger language plpgsql as $$
 begin
@@ -303,7 +349,7 @@ begin
     insert into notifications (key, channel_id, pipeline_id, kind, at, due_at)
     select 'pipeline:' || new.id || ':' || c.id, c.id, new.id, 'pipeline', new.started_at, now() + interval '20 seconds'
     from channels c
-    where c.is_default and c.enabled and c.archived_at is null and c.broken_at is null;
+    where c.is_default and c.enabled and c.archived_at is null;
   elsif tg_op = 'UPDATE' and old.ended_at is null and new.ended_at is not null then
     insert into notifications (key, channel_id, pipeline_id, kind, answers, at, due_at)
     select 'pipeline_over:' || new.id || ':' || n.channel_id, n.channel_id, new.id, 'pipeline_over', n.id, new.ended_at, now()
@@ -317,22 +363,25 @@ create trigger after_write after insert or update of ended_at on pipeline_incide
   for each row execute function pipeline_after_write();
 create index notifications_pipeline on notifications (pipeline_id) where pipeline_id is not null;
 
+-- A spell that ends because nobody looks any more (paused, deleted, another rule) is nothing to tell: its value is still
+-- above the limit.
 create function slow_spells_after_write() returns trigger language plpgsql as $$
 declare
   said constant jsonb := jsonb_build_object('value_ms', new.value_ms, 'above_ms', new.above_ms,
     'percentile', new.percentile, 'window_s', new.window_s);
 begin
   if tg_op = 'INSERT' then
-    perform notify_channels('slow', new.monitor_id, null, new.id::text, new.started_at, '0', false, said);
-  elsif new.ended_at is not null and old.ended_at is null then
-    perform notify_end('fast', '{slow}', new.monitor_id, null, new.id::text, new.ended_at, said);
+    perform notify_channels('slow', new.monitor_id, null, new.id, new.started_at, '0', false, said);
+  elsif new.ended_at is not null and old.ended_at is null and new.value_ms <= new.above_ms then
+    perform notify_end('fast', '{slow}', new.monitor_id, null, new.id, new.ended_at, said);
   end if;
   return null;
 end $$;
 create trigger after_write after insert or update of ended_at on slow_spells
   for each row execute function slow_spells_after_write();
 
--- A channel that is switched off, deleted, broken or mended.
+-- A channel that is switched off, deleted, broken or mended. Whoever changes what a channel has to send locks the channel
+-- first.
 create function channels_before_update() returns trigger language plpgsql as $$
 begin
   if (new.kind, new.options, new.enabled) is distinct from (old.kind, old.options, old.enabled) then
@@ -353,13 +402,17 @@ begin
     update notifications set status = 'cancelled', held = 'channel off'
     where channel_id = new.id and status in ('waiting', 'taken');
     update messages set status = 'failed', ended_at = now() where channel_id = new.id and status in ('sending', 'retry');
+  elsif (new.kind, new.options) is distinct from (old.kind, old.options) then
+    update messages set due_at = now() where channel_id = new.id and status = 'retry';
   end if;
   if old.broken_at is null and new.broken_at is not null and new.archived_at is null then
     insert into pipeline_incidents (code, region, message)
     values ('channel', new.name, format('channel "%s" refuses what it is sent: %s', new.name, new.broken_reason))
     on conflict (code, region) where ended_at is null do update set message = excluded.message;
-  elsif old.broken_at is not null and (new.broken_at is null or new.archived_at is not null) then
-    update pipeline_incidents set ended_at = now() where code = 'channel' and region = old.name and ended_at is null;
+  elsif old.broken_at is not null then
+    update pipeline_incidents set region = new.name,
+      ended_at = case when new.broken_at is null or new.archived_at is not null then now() end
+    where code = 'channel' and region = old.name and ended_at is null;
   end if;
   return null;
 end $$;
@@ -382,19 +435,54 @@ comment on function quiet_until is 'The end of the channel''s quiet hours, if `m
 
 -- What senders do, each step one statement: gather a channel's due notifications into a message, and mark how it went.
 
-create function dependency_of(monitor bigint, failed_at timestamptz, since timestamptz) returns text
-language sql stable as $$
-  -- 'dependency' while a monitor that this one depends on is down; 'dependency?' while one may be, because it has not
-  -- been checked since this one failed; null where its failure is its own.
-  select case when bool_or(s.incident_id is not null) then 'dependency' when bool_or(open) then 'dependency?' end
-  from monitor_dependencies d
-  join monitors m on m.id = d.depends_on and m.enabled and m.archived_at is null
-  join monitor_states s on s.monitor_id = m.id
-  cross join lateral (select
-    not (s.status in ('up', 'degraded') and s.failures = 0 and coalesce(s.last_slot > failed_at, false))
-    and now() < since + least(m.interval_s * m.failure_threshold + m.timeout_s, 300) * interval '1 second' as open) o
-  where d.monitor_id = monitor
+create function depends_on(monitor bigint, other bigint) returns boolean language sql stable as $$
+  with recursive above (id) as (
+    select depends_on from monitor_dependencies where monitor_id = monitor
+    union
+    select d.depends_on from above join monitor_dependencies d on d.monitor_id = above.id)
+  select exists (select from above where id = other)
 $$;
+comment on function depends_on is 'Whether `monitor` depends on `other`, directly or through others.';
+
+create function dependency_of(monitor bigint, failed_at timestamptz, told_from timestamptz) returns text
+language sql stable as $$
+  -- 'dependency' while a monitor that this one depends on is down, or is up again and this one has not failed since.
+  -- 'dependency?' while one may be down, because it has not been checked since this one failed. Null where the failure
+  -- is its own. Monitors that depend on each other hold nobody back: else all would wait for all.
+  select case
+    when bool_or(s.incident_id is not null
+      or b.back_at is not null and (own.failures = 0 or coalesce(own.last_slot <= b.back_at, true))
+        and now() < b.back_at + (p.recovery_threshold * p.interval_s + (m.recovery_threshold + 1) * m.interval_s
+          + m.timeout_s) * interval '1 second') then 'dependency'
+    when bool_or(not (s.status in ('up', 'degraded') and s.failures = 0 and coalesce(s.last_slot > failed_at, false))
+      and now() < told_from + least(p.interval_s * p.failure_threshold + p.timeout_s, 300) * interval '1 second')
+      then 'dependency?'
+  end
+  from monitor_dependencies d
+  join monitors m on m.id = d.monitor_id
+  join monitor_states own on own.monitor_id = m.id
+  join monitors p on p.id = d.depends_on and p.enabled and p.archived_at is null
+  join monitor_states s on s.monitor_id = p.id
+  cross join lateral (
+    select max(i.ended_at) as back_at from incidents i where i.monitor_id = p.id and i.ended_at >= failed_at) b
+  where d.monitor_id = monitor and not depends_on(p.id, monitor)
+$$;
+
+-- Of an outage that is over before anybody was told: whether it was one of maintenance, or of something that the monitor
+-- depends on, from the time at which it could have been told until its end.
+create function was_excused(monitor bigint, confirmed timestamptz, ended timestamptz, told_from timestamptz)
+returns boolean language plpgsql stable as $$
+begin
+  return maintenance_until(monitor, told_from) is not null and maintenance_until(monitor, ended) is not null
+    or exists (
+      select from monitor_dependencies d
+      join monitors m on m.id = d.monitor_id
+      join monitors p on p.id = d.depends_on
+      join incidents i on i.monitor_id = p.id
+        and i.started_at <= confirmed + (p.interval_s * p.failure_threshold) * interval '1 second'
+        and coalesce(i.ended_at, 'infinity') >= ended - (m.interval_s + m.timeout_s) * interval '1 second'
+      where d.monitor_id = monitor and not depends_on(p.id, m.id));
+end $$;
 
 create function flap_rules(alerts jsonb, out outages integer, out span interval, out calm interval)
 language sql immutable as $$
@@ -405,14 +493,18 @@ $$;
 comment on function flap_rules is
   'So many outages (0: never) within this time are flapping; it is over after a quarter of the time without a change.';
 
--- What is to be done with each due notification of a channel: send, cancel, hold (until) or flap.
+-- What is to be done with each due notification of a channel: send, cancel, hold (until) or flap. They are locked; those
+-- that somebody else is just changing are left for the next time.
 create function alert_verdicts(wanted channels, most integer)
 returns table (id bigint, verdict text, until timestamptz, why text)
 language plpgsql as $$
+declare
+  quiet constant timestamptz := quiet_until(wanted, now());
+  soon constant timestamptz := now() + interval '15 seconds';
 begin
   return query
   with due as (
-    select n.*, m.alerts, m.archived_at is not null as deleted, i.started_at, i.ended_at, i.closed_by,
+    select n.*, m.alerts, m.archived_at is not null as deleted, i.started_at, i.confirmed_at, i.ended_at, i.closed_by,
       i.acknowledged_at, i.snoozed_until, s.status as status_now, told.status as told, told.due_at as told_due,
       told.held as told_held
     from notifications n
@@ -423,6 +515,7 @@ begin
     where n.channel_id = wanted.id and n.status = 'waiting' and n.due_at <= now()
     order by n.due_at, n.id
     limit most
+    for no key update of n skip locked
   ), flaps as (
     select d.monitor_id, exists (
         select from notifications f
@@ -439,39 +532,46 @@ begin
       case
         when deleted then 'deleted'
         when answers is not null and told in ('cancelled', 'failed') then 'untold'
-        when due.kind = 'down' and acknowledged_at is not null then 'acknowledged'
-        when due.kind = 'down' and due.ended_at is not null
-          and (due.step > 0 or closed_by not in ('recovery', 'hand')
-            or held in ('maintenance', 'dependency', 'flapping', 'snoozed')) then 'over'
-        when due.kind = 'reminder' and (due.ended_at is not null or acknowledged_at is not null) then 'over'
-        when due.kind = 'degraded' and status_now <> 'degraded' then 'over'
+        when due.kind in ('down', 'reminder') and due.ended_at is not null and (due.kind = 'reminder' or due.step > 0
+          or closed_by not in ('recovery', 'hand') or held = 'snoozed' or was_excused(due.monitor_id, due.confirmed_at, due.ended_at, due.created_at)) then 'over'
+        when due.kind in ('down', 'reminder') and acknowledged_at is not null then 'acknowledged'
+        when due.kind = 'reminder' and coalesce((due.alerts ->> 'remind_every_s')::integer, 0) = 0 then 'off'
+        when due.kind in ('degraded', 'unknown', 'pipeline') and exists (
+          select from notifications e where e.answers = due.id) then 'over'
+        when due.kind = 'degraded' and status_now not in ('degraded', 'unknown', 'down') then 'over'
         when due.kind = 'unknown' and status_now <> 'unknown' then 'over'
-        when due.kind = 'pipeline' and exists (
-          select from pipeline_incidents p where p.id = due.pipeline_id and p.ended_at is not null) then 'over'
+        when due.kind = 'slow' and exists (
+          select from slow_spells p where p.id = due.cause and p.ended_at is not null) then 'over'
+        when due.kind = 'stable' and status_now = 'paused' then 'over'
         when due.kind in ('down', 'up') and f.open then 'flapping'
       end as cancel,
       case when due.kind in ('down', 'reminder', 'degraded', 'unknown', 'slow') then
         maintenance_until(due.monitor_id, now()) end as maintained,
-      case when due.kind in ('down', 'reminder', 'degraded', 'unknown', 'slow') then
+      case when due.kind in ('down', 'reminder', 'degraded', 'unknown', 'slow') and due.ended_at is null then
         dependency_of(due.monitor_id, coalesce(due.started_at, due.at), due.created_at) end as dependency,
-      case when due.kind in ('down', 'reminder') and snoozed_until > now() then snoozed_until end as snoozed,
+      case when due.kind in ('down', 'reminder') and snoozed_until > now() then least(snoozed_until, soon) end as snoozed,
+      case when due.kind = 'degraded' and status_now <> 'degraded' then soon end as unsettled,
+      case when due.kind = 'down' and due.step > 0 and held in ('maintenance', 'dependency') then now()
+        + coalesce((due.alerts #>> array['steps', due.step::text, 'after_s'])::integer, 0) * interval '1 second' end as later,
       case when due.kind = 'stable' and f.calm_at > now() then f.calm_at end as unsteady,
-      case when answers is not null and told = 'waiting' and told_due > now() then told_due end as after_other,
-      told_held, quiet_until(wanted, now()) as quiet,
-      due.kind = 'down' and f.allowed > 0 and f.outages >= f.allowed as flaps
+      case when told = 'waiting' and not exists (select from due b where b.id = due.answers) then
+        greatest(told_due, now() + interval '1 second') end as after_other,
+      told_held, due.kind = 'down' and f.allowed > 0 and f.outages >= f.allowed as flaps
     from due left join flaps f on f.monitor_id = due.monitor_id
   )
   select j.id,
-    case when cancel is not null then 'cancel'
-      when coalesce(maintained, snoozed, unsteady, after_other, quiet) is not null or dependency is not null then 'hold'
-      when flaps then 'flap'
-      else 'send' end,
-    coalesce(least(maintained, now() + interval '15 seconds'), case when dependency is not null then now() + interval '5 seconds' end,
-      least(snoozed, now() + interval '15 seconds'), unsteady, after_other, quiet),
-    coalesce(cancel, case when maintained is not null then 'maintenance' end, dependency,
-      case when snoozed is not null then 'snoozed' when unsteady is not null then 'flapping'
-        when after_other is not null then told_held when quiet is not null then 'quiet' end)
-  from judged j;
+    case when cancel is not null then 'cancel' when h.until is not null then 'hold' when flaps then 'flap' else 'send' end,
+    h.until, coalesce(cancel, h.why)
+  from judged j
+  left join lateral (
+    select held.until, held.why
+    from (values (1, case when maintained is not null then least(maintained, soon) end, 'maintenance'),
+      (2, case when dependency = 'dependency' then soon when dependency is not null then now() + interval '3 seconds' end,
+        dependency),
+      (3, snoozed, 'snoozed'), (4, unsettled, 'unsettled'), (5, later, 'escalation'), (6, unsteady, 'flapping'),
+      (7, after_other, told_held), (8, quiet, 'quiet')) held (place, until, why)
+    where held.until is not null
+    order by held.place limit 1) h on true;
 end $$;
 
 -- The verdicts, with those on the end of something bound to the verdict on its beginning, where both are due; and of
@@ -496,33 +596,53 @@ begin
 end $$;
 
 -- One channel's due notifications into one message, claimed by `sender`; null where no channel is ready.
--- The first waits 0.4 s for company; where there is much of it, until nothing has come for a second, or for 4 s.
--- What is due and held back, or not to be told at all, is settled on the way.
+-- The first waits 0.4 s for company; where there is much of it, until nothing has come for a second, or for 4 s. What
+-- was held back and is looked at again is no company.
 create function gather_message(sender text, lease interval) returns bigint language plpgsql as $$
 declare
   channel channels;
+  seen bigint[] := '{}';
+  made_id bigint;
+begin
+  loop
+    -- Not `for update`: who writes a notification holds a key share lock on its channel, and must not wait for us.
+    select c.* into channel
+    from channels c
+    cross join lateral (
+      select count(*) filter (where held is null) as waiting, min(due_at) as oldest,
+        max(due_at) filter (where held is null) as newest
+      from (select due_at, held from notifications n
+        where n.channel_id = c.id and n.status = 'waiting' and n.due_at <= clock_timestamp()
+        order by due_at limit 5000) due) w
+    where c.enabled and c.archived_at is null and c.broken_at is null and c.next_at <= clock_timestamp()
+      and w.oldest <= clock_timestamp() - interval '0.4 seconds'
+      and (w.waiting < 3 or w.newest <= clock_timestamp() - interval '1 second'
+        or w.oldest <= clock_timestamp() - interval '4 seconds')
+      and not exists (select from messages m where m.channel_id = c.id and m.status in ('sending', 'retry'))
+      and c.id <> all(seen)
+    order by w.oldest
+    limit 1
+    for no key update of c skip locked;
+    if channel.id is null then
+      return null;
+    end if;
+    seen := seen || channel.id;
+    -- Looked at again now that it is locked: another sender may have been here since this statement began.
+    if not exists (select from messages m where m.channel_id = channel.id and m.status in ('sending', 'retry')) then
+      made_id := settle_due(channel, sender, lease);
+    end if;
+    if made_id is not null then
+      return made_id;
+    end if;
+  end loop;
+end $$;
+
+-- Settle what is due in a (locked) channel; the message that it made, or null where nothing is to be sent now.
+create function settle_due(channel channels, sender text, lease interval) returns bigint language plpgsql as $$
+declare
   made_id bigint;
   left_over real;
 begin
-  select c.* into channel
-  from channels c
-  cross join lateral (
-    select count(*) as waiting, min(due_at) as oldest, max(due_at) as newest
-    from (select due_at from notifications n
-      where n.channel_id = c.id and n.status = 'waiting' and n.due_at <= clock_timestamp()
-      order by due_at limit 5000) due) w
-  where c.enabled and c.archived_at is null and c.broken_at is null and c.next_at <= clock_timestamp() and w.waiting > 0
-    and w.oldest <= clock_timestamp() - interval '0.4 seconds'
-    and (w.waiting < 3 or w.newest <= clock_timestamp() - interval '1 second'
-      or w.oldest <= clock_timestamp() - interval '4 seconds')
-    and not exists (select from messages m where m.channel_id = c.id and m.status in ('sending', 'retry'))
-  order by w.oldest
-  limit 1
-  for no key update of c skip locked;
-  if channel.id is null then
-    return null;
-  end if;
-
   with v as materialized (select * from bound_verdicts(channel, 5000)), made as (
     insert into messages (channel_id, status, attempts, claimed_by, claimed_until)
     select channel.id, 'sending', 1, sender, now() + lease where exists (select from v where verdict in ('send', 'flap'))
@@ -531,12 +651,22 @@ begin
     insert into incident_events (incident_id, at, kind, who, text)
     select distinct n.incident_id, now(), 'held', channel.name, v.why
     from v join notifications n on n.id = v.id
-    where v.verdict = 'hold' and n.incident_id is not null and n.held is distinct from v.why and v.why <> 'dependency?'
+    where v.verdict = 'hold' and n.kind = 'down' and n.held is distinct from v.why
+      and v.why not in ('dependency?', 'escalation')
   ), planned as (
     insert into notifications (key, channel_id, monitor_id, kind, at, due_at)
     select 'stable:' || n.id, channel.id, n.monitor_id, 'stable', now(), now() + (flap_rules(m.alerts)).calm
     from v join notifications n on n.id = v.id join monitors m on m.id = n.monitor_id
     where v.verdict = 'flap'
+  ), ended_in as (  -- what a flapping monitor ended in is told by saying so; its end will be told too
+    insert into notifications (key, channel_id, monitor_id, incident_id, cause, kind, at, due_at, status, held, message_id)
+    select 'down:' || i.id || ':stable:' || channel.id, channel.id, i.monitor_id, i.id, i.id, 'down', i.started_at, now(),
+      'taken', 'flapping', made.id
+    from v join notifications n on n.id = v.id and n.kind = 'stable'
+    join incidents i on i.monitor_id = n.monitor_id and i.ended_at is null
+    cross join made
+    where v.verdict = 'send'
+    on conflict (key) do nothing
   ), settled as (
     update notifications n set
       status = case v.verdict when 'cancel' then 'cancelled' when 'hold' then 'waiting' else 'taken' end,
@@ -551,14 +681,8 @@ begin
     return null;
   end if;
 
-  -- What a flapping monitor ended in is told by saying so.
-  update notifications d set status = 'taken', message_id = made_id
-  from notifications s, incidents i
-  where s.message_id = made_id and s.kind = 'stable' and d.channel_id = channel.id and d.monitor_id = s.monitor_id
-    and d.kind = 'down' and d.status = 'cancelled' and d.held = 'flapping' and i.id = d.incident_id and i.ended_at is null;
-
   left_over := least(least(5, channel.per_minute), channel.tokens
-    + extract(epoch from now() - channel.tokens_at) * channel.per_minute / 60) - 1;
+    + greatest(extract(epoch from now() - channel.tokens_at), 0) * channel.per_minute / 60) - 1;
   update channels set tokens = left_over, tokens_at = now(),
     next_at = now() + greatest(1 - left_over, 0) * 60 / per_minute * interval '1 second'
   where id = channel.id;
@@ -573,11 +697,11 @@ declare
 begin
   select m.* into message
   from messages m join channels c on c.id = m.channel_id
-  where c.broken_at is null
+  where c.broken_at is null and quiet_until(c, now()) is null
     and (m.status = 'retry' and m.due_at <= now() or m.status = 'sending' and m.claimed_until < now())
   order by m.due_at
   limit 1
-  for no key update of m skip locked;
+  for no key update of c, m skip locked;
   if message.id is null then
     return null;
   end if;
@@ -592,6 +716,11 @@ begin
   return message.id;
 end $$;
 
+-- A message is marked with its channel locked first, as by those who edit channels.
+create function lock_channel_of(message bigint) returns void language sql as $$
+  select from channels where id = (select channel_id from messages where id = message) for no key update
+$$;
+
 -- It was delivered. False where the claim was lost meanwhile.
 create function mark_delivered(wanted bigint, sender text, said text, took_ms real, title text) returns boolean
 language plpgsql as $$
@@ -599,6 +728,7 @@ declare
   delivered messages;
   channel channels;
 begin
+  perform lock_channel_of(wanted);
   update messages set status = 'sent', ended_at = now(), subject = title
   where id = wanted and claimed_by = sender and status = 'sending'
   returning * into delivered;
@@ -619,6 +749,9 @@ begin
   join incidents i on i.id = n.incident_id and i.ended_at is null and i.acknowledged_at is null
   join monitors m on m.id = i.monitor_id
   where n.message_id = wanted and n.kind in ('down', 'reminder') and (m.alerts ->> 'remind_every_s')::integer > 0
+    and not exists (
+      select from notifications r
+      where r.incident_id = i.id and r.channel_id = channel.id and r.kind = 'reminder' and r.status = 'waiting')
   group by i.id, i.monitor_id
   on conflict (key) do nothing;
   return true;
@@ -631,6 +764,7 @@ returns boolean language plpgsql as $$
 declare
   failed messages;
 begin
+  perform lock_channel_of(wanted);
   update messages set
     status = case when created_at < now() - interval '1 day' then 'failed' else 'retry' end,
     ended_at = case when created_at < now() - interval '1 day' then now() end,
@@ -653,6 +787,7 @@ language plpgsql as $$
 declare
   refused messages;
 begin
+  perform lock_channel_of(wanted);
   update messages set status = 'failed', ended_at = now(), subject = title
   where id = wanted and claimed_by = sender and status = 'sending'
   returning * into refused;
