@@ -16,8 +16,8 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
-def memory_mb(pid: int) -> float:
-    """Resident memory now."""
+def memory_mb(pid: int | str) -> float:
+    """Resident memory now, of a process or of `self`."""
     found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) / 1000
