@@ -20,7 +20,7 @@ def down() -> Message:
 
 
 def up() -> Message:
-    item = _outage("up", at=NOON + timedelta(minutes=7), duration_s=420.0, reason=None, message=None, status_code=None)
+    item = _outage("up", at=NOON + timedelta(minutes=7), duration_s=420.0)
     return _message(item, sent=item.at + timedelta(seconds=1))
 
 
@@ -71,10 +71,7 @@ def certificate() -> Message:
 def digest(size: int = 50) -> Message:
     """`size` monitors down, most of them on one host, and three up."""
     items = [_outage("down", monitor=f"db1 service {number:02}", **_shared(number, size)) for number in range(size)]
-    items += [
-        _outage("up", monitor=f"mail {number}", monitor_id=900 + number, duration_s=90.0, reason=None, message=None)
-        for number in range(3)
-    ]
+    items += [_outage("up", monitor=f"mail {number}", monitor_id=900 + number, duration_s=90.0) for number in range(3)]
     return _message(*items, sent=NOON + timedelta(seconds=63))
 
 

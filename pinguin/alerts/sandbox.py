@@ -138,7 +138,7 @@ def _compiled(tree: nodes.Template) -> Template:
 
 def _allowed(tree: nodes.Template, variables: frozenset[str]) -> None:
     """Raises TemplateSyntaxError."""
-    set_here = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"} | {"loop"}
+    set_here = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")} | {"loop"}
     for node in _all(tree):
         if wrong := _wrong(node, variables | set_here):
             raise TemplateSyntaxError(wrong, node.lineno)

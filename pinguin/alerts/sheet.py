@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pinguin.alerts.contract import Item, Message
-from pinguin.alerts.voices import OPENING, Tone, headline, tone
-from pinguin.alerts.words import ago, certificate, duration, exact, one_line, phases, span
+from pinguin.alerts.voices import CLOSING, OPENING, Tone, headline, tone
+from pinguin.alerts.words import ago, certificate, duration, exact, one_line, phases, span, why
 from pinguin.model import REASONS
 
 LONGEST_SUBJECT = 200
@@ -67,6 +67,9 @@ def single(message: Message) -> Sheet:
 def _facts(item: Item, now: datetime) -> Iterator[Fact]:
     """In the order in which somebody asks who was woken."""
     yield from _times(item, now)
+    if item.kind in CLOSING:  # what the failing check saw is not so any more
+        yield from _of_the_past(item)
+        return
     if item.reason:
         meaning = REASONS.get(item.reason)
         yield Fact("Reason", f"{item.reason} ({meaning})" if meaning else item.reason)
@@ -74,8 +77,7 @@ def _facts(item: Item, now: datetime) -> Iterator[Fact]:
         yield Fact("In common", one_line(item.cause))
     if item.status_code is not None:
         yield Fact("Status code", str(item.status_code))
-    if item.target:
-        yield Fact("Target", one_line(f"{item.type} {item.target}".strip(), 300))
+    yield from _target(item)
     if item.address:
         yield Fact("Address", one_line(item.address, 100))
     if item.latency_ms is not None:
@@ -89,6 +91,22 @@ def _facts(item: Item, now: datetime) -> Iterator[Fact]:
     if item.last_outage_s is not None:
         when = f", on {exact(item.last_outage_at)}" if item.last_outage_at else ""
         yield Fact("Last outage", duration(item.last_outage_s) + when)
+    yield from _notes(item)
+
+
+def _of_the_past(item: Item) -> Iterator[Fact]:
+    if told := why(item):
+        yield Fact("It was", told)
+    yield from _target(item)
+    yield from _notes(item)
+
+
+def _target(item: Item) -> Iterator[Fact]:
+    if item.target:
+        yield Fact("Target", one_line(f"{item.type} {item.target}".strip(), 300))
+
+
+def _notes(item: Item) -> Iterator[Fact]:
     if item.note:
         yield Fact("Note", one_line(item.note))
     if item.tags:
