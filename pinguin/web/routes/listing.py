@@ -12,7 +12,7 @@ from litestar.response import Template
 
 from pinguin.errors import InvalidInput
 from pinguin.model import Status
-from pinguin.store import monitors, upkeep
+from pinguin.store import channels, monitors, upkeep
 from pinguin.store.monitors import Filter, Listed, Place
 from pinguin.web import views
 from pinguin.web.database import connection
@@ -36,6 +36,7 @@ async def show_list(request: Req) -> Template:
         counts = await monitors.counts(conn)
         tags = await monitors.tags(conn)
         problems = await upkeep.problems(conn, timedelta(0))
+        told = await channels.any_on(conn)
         rows = await views.rows(conn, listed[:PAGE])
     chosen = {"q": wanted.search, "status": wanted.status, "type": wanted.type, "tag": wanted.tag}
     return render(
@@ -46,6 +47,7 @@ async def show_list(request: Req) -> Template:
         order=ORDER,
         tags=tags,
         problems=problems,
+        told=told,
         mark=mark,
         types=web.types,
         chosen=chosen,
