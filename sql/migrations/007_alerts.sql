@@ -242,32 +242,34 @@ comment on function alert_channels is 'The channels that a monitor''s alert rule
 create function notify_channels(
   news text, monitor bigint, incident bigint, about bigint, happened_at timestamptz, wait interval, every_step boolean,
   what jsonb default '{}')
-returns void language sql as $$
+returns void language plpgsql as $$  -- not sql: its plan is kept
+begin
   insert into notifications (key, channel_id, monitor_id, incident_id, cause, kind, step, at, due_at, facts)
-  select news || ':' || about || ':' || step || ':' || channel_id, channel_id, monitor, incident, about, news, step,
-    happened_at, now() + wait + after_s * interval '1 second', what
-  from monitors m, alert_channels(m.alerts)
-  where m.id = monitor and (every_step or step = 0)
-  on conflict (key) do nothing
-$$;
+  select news || ':' || about || ':' || c.step || ':' || c.channel_id, c.channel_id, monitor, incident, about, news,
+    c.step, happened_at, now() + wait + c.after_s * interval '1 second', what
+  from monitors m, alert_channels(m.alerts) c
+  where m.id = monitor and (every_step or c.step = 0)
+  on conflict (key) do nothing;
+end $$;
 
 -- The end of something goes to those who heard of it, or are about to.
 create function notify_end(
   news text, begun text[], monitor bigint, incident bigint, about bigint, happened_at timestamptz,
   what jsonb default '{}')
-returns void language sql as $$
+returns void language plpgsql as $$
+begin
   insert into notifications (key, channel_id, monitor_id, incident_id, cause, kind, answers, at, due_at, facts)
-  select news || ':' || about || ':' || channel_id, channel_id, monitor, incident, about, news, id, happened_at, now(),
-    what
+  select news || ':' || about || ':' || told.channel_id, told.channel_id, monitor, incident, about, news, told.id,
+    happened_at, now(), what
   from (
     select distinct on (n.channel_id) n.channel_id, n.id
     from notifications n join channels c on c.id = n.channel_id and c.enabled and c.archived_at is null
     where n.monitor_id = monitor and n.kind = any(begun) and n.cause = about
       and (n.status in ('taken', 'sent')
         or n.status = 'waiting' and (n.due_at <= now() or n.held is not null or n.step = 0))
-    order by n.channel_id, n.status <> 'sent', n.status <> 'taken', n.id desc) told
-  on conflict (key) do nothing
-$$;
+    order by n.channel_id, n.status <> 'sent', n.status <> 'taken', n.step, n.id desc) told
+  on conflict (key) do nothing;
+end $$;
 
 create function incidents_after_insert() returns trigger language plpgsql as $$
 begin
@@ -445,11 +447,15 @@ $$;
 comment on function depends_on is 'Whether `monitor` depends on `other`, directly or through others.';
 
 create function dependency_of(monitor bigint, failed_at timestamptz, told_from timestamptz) returns text
-language sql stable as $$
+language plpgsql stable as $$
+begin
+  if not exists (select from monitor_dependencies d where d.monitor_id = monitor) then
+    return null;  -- nearly always
+  end if;
   -- 'dependency' while a monitor that this one depends on is down, or is up again and this one has not failed since.
   -- 'dependency?' while one may be down, because it has not been checked since this one failed. Null where the failure
   -- is its own. Monitors that depend on each other hold nobody back: else all would wait for all.
-  select case
+  return (select case
     when bool_or(s.incident_id is not null
       or b.back_at is not null and (own.failures = 0 or coalesce(own.last_slot <= b.back_at, true))
         and now() < b.back_at + (p.recovery_threshold * p.interval_s + (m.recovery_threshold + 1) * m.interval_s
@@ -465,8 +471,8 @@ language sql stable as $$
   join monitor_states s on s.monitor_id = p.id
   cross join lateral (
     select max(i.ended_at) as back_at from incidents i where i.monitor_id = p.id and i.ended_at >= failed_at) b
-  where d.monitor_id = monitor and not depends_on(p.id, monitor)
-$$;
+  where d.monitor_id = monitor and not depends_on(p.id, monitor));
+end $$;
 
 -- Of an outage that is over before anybody was told: whether it was one of maintenance, or of something that the monitor
 -- depends on, from the time at which it could have been told until its end.
@@ -574,8 +580,8 @@ begin
     order by held.place limit 1) h on true;
 end $$;
 
--- The verdicts, with those on the end of something bound to the verdict on its beginning, where both are due; and of
--- several outages of one flapping monitor, one says so.
+-- The verdicts, with those on the end of something bound to the verdict on its beginning, where both are due. Of several
+-- outages of one flapping monitor, one says so; of several steps for one outage, one is sent.
 create function bound_verdicts(wanted channels, most integer)
 returns table (id bigint, verdict text, until timestamptz, why text)
 language plpgsql as $$
@@ -583,15 +589,16 @@ begin
   return query
   with v as materialized (select * from alert_verdicts(wanted, most)), named as (
     select v.*, n.answers, n.monitor_id,
-      row_number() over (partition by n.monitor_id, v.verdict order by n.id desc) as place
+      row_number() over (partition by n.monitor_id, v.verdict order by n.id desc) as place,
+      n.kind = 'down' and row_number() over (partition by n.incident_id, n.kind, v.verdict order by n.step, n.id) > 1 as again
     from v join notifications n on n.id = v.id
   )
   select n.id,
     case when b.verdict = 'flap' then 'cancel' when b.verdict in ('cancel', 'hold') then b.verdict
-      when n.verdict = 'flap' and n.place > 1 then 'cancel' else n.verdict end,
+      when n.verdict = 'flap' and n.place > 1 or n.verdict = 'send' and n.again then 'cancel' else n.verdict end,
     coalesce(b.until, n.until),
     case when b.verdict = 'flap' or n.verdict = 'flap' then 'flapping' when b.verdict = 'cancel' then 'untold'
-      else coalesce(b.why, n.why) end
+      when n.verdict = 'send' and n.again then 'told' else coalesce(b.why, n.why) end
   from named n left join named b on b.id = n.answers;
 end $$;
 
