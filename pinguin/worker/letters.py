@@ -7,25 +7,34 @@ from datetime import datetime
 from typing import Any
 
 from pinguin.alerts.contract import Item, Message, Vote
+from pinguin.cause import Guess
 from pinguin.store.alerts import Claimed, ItemRow
 
 OUTAGE = ("down", "reminder", "up", "flapping")
 """Kinds whose words are those of the incident; of the others they are those of the status."""
 
 
-def letter(claimed: Claimed, rows: Sequence[ItemRow], base_url: str) -> Message:
-    """The message that `claimed` is about. base_url: where people open Pinguin's pages, or empty."""
+def outages(rows: Sequence[ItemRow]) -> list[int]:
+    """The incidents that these rows begin to tell of."""
+    return [row.incident_id for row in rows if row.kind == "down" and row.incident_id is not None]
+
+
+def letter(claimed: Claimed, rows: Sequence[ItemRow], base_url: str, guess: Guess | None = None) -> Message:
+    """The message that `claimed` is about. base_url: where people open Pinguin's pages, or empty.
+
+    guess: what the outages among them have in common.
+    """
     base = base_url.rstrip("/")
     return Message(
         key=claimed.key,
         channel=claimed.channel,
-        items=[_item(row, claimed.as_of, base) for row in rows],
+        items=[_item(row, claimed.as_of, base, guess) for row in rows],
         sent_at=claimed.as_of,
         base_url=base,
     )
 
 
-def _item(row: ItemRow, as_of: datetime, base: str) -> Item:
+def _item(row: ItemRow, as_of: datetime, base: str, guess: Guess | None) -> Item:
     if row.pipeline_message is not None:
         return Item(
             kind=row.kind,
@@ -64,6 +73,7 @@ def _item(row: ItemRow, as_of: datetime, base: str) -> Item:
         last_outage_s=_seconds(row.last_started_at, row.last_ended_at),
         last_outage_at=row.last_started_at,
         votes=[Vote(**vote) for vote in row.votes or ()],
+        cause=guess.words if guess and row.kind == "down" and row.monitor_id in guess.monitor_ids else None,
         days_left=row.facts.get("days_left"),
         expires_at=_moment(row.facts.get("expires_at")),
         url=page if base else "",

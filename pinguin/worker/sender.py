@@ -8,16 +8,17 @@ from time import monotonic
 
 import structlog
 
-from pinguin.alerts.contract import Delivery
+from pinguin import cause
+from pinguin.alerts.contract import Delivery, Message
 from pinguin.alerts.courier import Courier
 from pinguin.db import Connection, Pool, connection
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff, cancel, wait_or_stop
 from pinguin.metrics import WorkerMetrics
 from pinguin.settings import Settings
-from pinguin.store import alerts
+from pinguin.store import alerts, causes
 from pinguin.store.alerts import Claimed, Tried
-from pinguin.worker.letters import letter
+from pinguin.worker.letters import letter, outages
 
 _log = structlog.get_logger(__name__)
 
@@ -101,12 +102,9 @@ class Sender:
             _log.error("message_lost_its_sender", exc_info=error)  # its claim runs out, and another takes it over
 
     async def _send(self, claimed: Claimed, ends: float) -> None:
-        try:
-            async with connection(self._pool, within_s=DATABASE_S) as conn:
-                rows = await alerts.items(conn, claimed.id)
-        except Unavailable:
+        message = await self._read(claimed, ends)
+        if message is None:
             return
-        message = letter(claimed, rows, self._settings.base_url)
         delivery = await self._courier.deliver(
             claimed.kind,
             claimed.options,
@@ -118,6 +116,20 @@ class Sender:
         outcome = delivery.outcome
         self._metrics.message("delivered" if outcome.ok else "refused" if outcome.permanent else "failed")
         await self._mark(claimed, delivery, ends)
+
+    async def _read(self, claimed: Claimed, ends: float) -> Message | None:
+        """What it says; None where the database does not tell until the claim is over."""
+        backoff = Backoff()
+        while monotonic() < ends - TRY_S:
+            try:
+                async with connection(self._pool, within_s=DATABASE_S) as conn:
+                    rows = await alerts.items(conn, claimed.id)
+                    together = outages(rows)
+                    guess = cause.guess(await causes.facts(conn, together)) if len(together) > 1 else None
+                return letter(claimed, rows, self._settings.base_url, guess)
+            except Unavailable:
+                await backoff.wait()
+        return None
 
     async def _mark(self, claimed: Claimed, delivery: Delivery, ends: float) -> None:
         """Until it is written, or somebody else's."""
