@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from pinguin.errors import SettingsError
 PREFIX = "PINGUIN_"
 ELSEWHERE = ("PINGUIN_TEST_",)
 """Variables that begin so belong to the tests, not to us."""
-SECRET = ("database_url", "redis_url", "secret_key", "secret_key_old")
+SECRET = ("database_url", "redis_url", "secret_key", "secret_key_old", "setup_token")
 """Settings that no message and no repr shows."""
 
 
@@ -45,9 +46,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(pattern=r"^$|^https?://\S+$", description="where people open these pages; for the links in alerts"),
     ] = ""
     data_dir: Annotated[str, Meta(description="where the embedded stack keeps its data")] = "data"
+    setup_token: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^[A-Za-z0-9_-]{16,}$",
+            description="makes the first account: 16 letters or digits or more; empty: the data folder's `setup.token`",
+        ),
+    ] = ""
     web_host: Annotated[str, Meta(description="address that the pages listen on")] = "127.0.0.1"
     web_port: Annotated[int, Meta(ge=1, le=65535, description="port that the pages listen on")] = 8080
     web_secure_cookies: Annotated[bool, Meta(description="set where the pages are served over HTTPS")] = False
+    trusted_proxies: Annotated[
+        str, Meta(description="addresses or networks, …,… of proxies whose X-Forwarded-For is believed; empty: none")
+    ] = ""
+    audit_retention_days: Annotated[int, Meta(ge=91, le=36500, description="days that the audit log is kept")] = 730
     region: Annotated[
         str,
         Meta(pattern="^[a-z0-9][a-z0-9-]{0,30}$", description="the region whose queue this worker takes from"),
@@ -131,6 +143,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             except msgspec.ValidationError as error:
                 wrong.append(f"{variable}={_shown(name, text)}: {_complaint(name, error)}")
         wrong += _wrong_canaries(values.get("worker_canaries", ""))
+        wrong += _wrong_proxies(values.get("trusted_proxies", ""))
         if values.get("secret_key") and values.get("secret_key_file"):
             wrong.append(f"{PREFIX}SECRET_KEY and {PREFIX}SECRET_KEY_FILE are both set; set one of them")
         if wrong:
@@ -152,6 +165,19 @@ def _wrong_canaries(text: str) -> list[str]:
     return [f"{variable}: {port} is no port from 1 to 65535" for port in ports if not 1 <= int(port) <= 65535]
 
 
+def _wrong_proxies(text: str) -> list[str]:
+    """No `*`, and no network of everybody: whoever is trusted says who asks."""
+    wrong = []
+    for item in text.split(",") if text else ():
+        try:
+            good = ipaddress.ip_network(item).prefixlen > 0
+        except ValueError:
+            good = False
+        if not good:
+            wrong.append(f"{PREFIX}TRUSTED_PROXIES: {item!r} is no address or network, such as 10.0.0.5 or 10.0.0.0/24")
+    return wrong
+
+
 def _shown(name: str, text: str) -> str:
     """A repr, but never of what may hold a password. TRAP 24"""
     return "…" if name in SECRET else repr(text)
@@ -160,4 +186,6 @@ def _shown(name: str, text: str) -> str:
 def _complaint(name: str, error: msgspec.ValidationError) -> str:
     if name == "secret_key":
         return "must have 16 characters or more"
+    if name == "setup_token":
+        return "must be 16 characters or more: letters, digits, - and _"
     return str(error).replace("Expected", "must be", 1)

@@ -9,13 +9,16 @@ import sys
 import httpx
 import msgspec
 
+from pinguin.db import connection, make_pool
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import PinguinError
+from pinguin.first_run import FirstRun
 from pinguin.lifecycle import stop_on_signal
 from pinguin.notify import Notifier
 from pinguin.secrets import with_key_file
 from pinguin.settings import Settings
 from pinguin.setup import prepare_database
+from pinguin.store.accounts import any_account
 
 PROCESSES = ("scheduler", "worker", "web")
 
@@ -43,12 +46,18 @@ async def up(settings: Settings) -> int:
                 )
             if await _answers(address, stop):
                 notifier.ready()
-                _say(f"\n  Pinguin is ready:  {address}\n")
-                _say(f"  Logs are in {settings.data / 'logs'}. Ctrl-C stops everything.\n")
+                first = "" if await _has_account(settings) else "The first visit makes your account. "
+                _say(f"\n  Pinguin is ready:  {FirstRun(settings).address(address) if first else address}\n")
+                _say(f"  {first}Logs are in {settings.data / 'logs'}. Ctrl-C stops everything.\n")
             await stop.wait()
             notifier.stopping()
             _say("Stopping …")
     return 0
+
+
+async def _has_account(settings: Settings) -> bool:
+    async with make_pool(settings.database_url, 1) as pool, connection(pool) as conn:
+        return await any_account(conn)
 
 
 def _grace(settings: Settings) -> float:

@@ -18,6 +18,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wallclock": CORE,
     "maintenance": {"wallclock", "errors"},
     "settings": CORE,
+    "people": CORE,
+    "first_run": {"settings"},
     "redis_url": CORE,
     "db": CORE,
     "lifecycle": {"settings", "errors"},
@@ -32,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checks": {"model", "errors", "settings", "fields", "scrub"},
     "alerts": {"model", "errors", "settings", "fields", "scrub", "secrets"},
     "broker": {"model", "errors", "settings", "redis_url"},
-    "store": {"db", "cause", "model", "maintenance", "wallclock", "errors"},
+    "store": {"db", "cause", "model", "people", "maintenance", "wallclock", "errors"},
     "scheduler": {"store", "db", "broker", "model", "settings", "errors", "lifecycle", "health", "metrics", "watchdog"},
     "worker": {
         "store",
@@ -52,6 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "watchdog",
     },
     "web": {
+        "people",
+        "first_run",
         "store",
         "db",
         "broker",

@@ -27,18 +27,27 @@ from pinguin.lifecycle import cancel, stop_on_signal
 from pinguin.metrics import make_registry
 from pinguin.settings import Settings
 from pinguin.watchdog import alive
-from pinguin.web import faults, gate, headers, templating
+from pinguin.web import faults, first_visit, gate, headers, templating
 from pinguin.web.hub import Hub
 from pinguin.web.routes import (
+    account,
     accounts,
+    audit,
+    channel_editing,
+    channels,
     editing,
     health,
+    incident,
     incidents,
     listing,
     live,
     maintenance,
     maintenance_editing,
+    me,
+    messages,
     monitor,
+    people,
+    tokens,
 )
 from pinguin.web.service import Web
 
@@ -59,7 +68,7 @@ def create_app(
     )
     web = Web(settings, pool, broker, hub, check_types() if types is None else types, registry)
     return Litestar(
-        [_public(), _signed_in(), create_static_files_router("/static", [templating.STATIC])],
+        [_public(), _signed_in(), _api(), create_static_files_router("/static", [templating.STATIC])],
         state=State({"web": web}),
         lifespan=[_running],
         before_send=[headers.secure],
@@ -78,15 +87,23 @@ def create_app(
 
 def _public() -> Router:
     handlers = [
-        accounts.show_setup, accounts.set_up, accounts.show_sign_in, accounts.sign_in, health.healthz, health.readyz,
-        health.metrics,
+        accounts.show_setup, accounts.set_up, accounts.show_sign_in, accounts.sign_in, accounts.sign_in_with_code,
+        accounts.show_join, accounts.join, health.healthz, health.readyz, health.metrics,
     ]  # fmt: skip
     return Router("/", route_handlers=handlers, before_request=gate.anyone)
 
 
 def _signed_in() -> Router:
     handlers = [
-        accounts.sign_out, listing.show_list, incidents.show_incidents,
+        accounts.sign_out, account.show_account, account.change_password, account.show_second_factor, account.turn_on,
+        account.turn_off, account.new_recovery_codes, account.end_session, account.end_other_sessions,
+        account.end_all_sessions, tokens.create_token, tokens.revoke_token,
+        people.show_people, people.invite, people.new_link, people.change_role, people.turn_off, people.show_remove,
+        people.remove, audit.show_audit, audit.download_csv, audit.download_json,
+        listing.show_list, incidents.show_incidents,
+        incidents.export_csv, incidents.export_json, incidents.acknowledge_many,
+        incident.show_incident, incident.incident_news, incident.acknowledge, incident.take_back, incident.snooze,
+        incident.wake, incident.comment, incident.resolve, incident.write_postmortem,
         monitor.show_monitor, monitor.show_chart, monitor.check_now, monitor.pause, monitor.resume,
         monitor.show_delete, monitor.delete,
         editing.show_new, editing.create, editing.show_edit, editing.edit, editing.try_out,
@@ -94,21 +111,44 @@ def _signed_in() -> Router:
         maintenance.show_delete, maintenance.delete,
         maintenance_editing.show_new, maintenance_editing.create, maintenance_editing.show_edit,
         maintenance_editing.edit, maintenance_editing.preview, maintenance_editing.pick,
+        channels.show_channels, channels.try_saved, channels.switch_on, channels.switch_off, channels.try_again,
+        channels.show_delete, channels.delete, channels.create_group, channels.edit_group, channels.delete_group,
+        channel_editing.show_new, channel_editing.create, channel_editing.show_edit, channel_editing.edit,
+        channel_editing.try_out, channel_editing.preview, messages.show_all, messages.show_channel,
         live.live_list, live.poll_list, live.live_monitor, live.poll_monitor,
     ]  # fmt: skip
     return Router("/", route_handlers=handlers, before_request=gate.account_only)
 
 
+def _api() -> Router:
+    return Router("/api/v1", route_handlers=[me.show_me], before_request=gate.token_only)
+
+
 @asynccontextmanager
 async def _running(app: Litestar) -> AsyncIterator[None]:
     web: Web = app.state.web
-    listening = asyncio.create_task(web.hub.run())
+    tasks = asyncio.create_task(web.hub.run()), asyncio.create_task(first_visit.announce(web))
     try:
         yield
     finally:
         web.hub.close()
-        await cancel(listening)
+        await cancel(*tasks)
         web.resources.close()
+
+
+def server_config(settings: Settings, app: Litestar) -> uvicorn.Config:
+    """Only a trusted proxy is believed when it says for whom it asks."""
+    return uvicorn.Config(
+        app,
+        host=settings.web_host,
+        port=settings.web_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=STOP_S,
+    )
 
 
 async def serve(settings: Settings) -> None:
@@ -116,17 +156,7 @@ async def serve(settings: Settings) -> None:
     pool = make_pool(settings.database_url, settings.database_pool)
     async with pool, Broker.connect(settings.redis_url) as broker:
         app = create_app(settings, pool, broker)
-        server = QuietServer(
-            uvicorn.Config(
-                app,
-                host=settings.web_host,
-                port=settings.web_port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=STOP_S,
-            )
-        )
+        server = QuietServer(server_config(settings, app))
 
         _log.info("web_started", url=f"http://{settings.web_host}:{settings.web_port}")
         hub: Hub = app.state.web.hub

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
+from litestar import Response
 from litestar.exceptions import HTTPException
-from litestar.response import Template
 
 from pinguin.errors import Conflict, InvalidInput, NotFound, PinguinError, Unavailable
+from pinguin.web import problems
 from pinguin.web.service import Req
 from pinguin.web.templating import render
 
@@ -35,7 +38,9 @@ _ADVICE = {
 }
 
 
-def page(request: Req, status: int, detail: str) -> Template:
+def page(request: Req, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response[Any]:
+    if problems.wanted(request):
+        return problems.problem(status, _TITLES.get(status, "That does not work"), detail or _ADVICE[500], headers)
     answer = render(
         request,
         "pages/fault.html",
@@ -44,28 +49,27 @@ def page(request: Req, status: int, detail: str) -> Template:
         title=_TITLES.get(status, "That does not work"),
         detail=_ADVICE.get(status) or detail,
     )
-    if status == 503:
-        answer.headers["Retry-After"] = "10"
+    answer.headers.update(headers or {})
     return answer
 
 
-def known(request: Req, error: PinguinError) -> Template:
+def known(request: Req, error: PinguinError) -> Response[Any]:
     """Our own exceptions."""
     statuses = {NotFound: 404, Conflict: 409, InvalidInput: 400, Unavailable: 503}
     status = next((code for kind, code in statuses.items() if isinstance(error, kind)), 500)
     if status >= 500:
         _log.error("page_failed", path=request.url.path, error=str(error))
-    return page(request, status, str(error))
+    return page(request, status, str(error), {"Retry-After": "10"} if status == 503 else None)
 
 
-def http(request: Req, error: HTTPException) -> Template:
+def http(request: Req, error: HTTPException) -> Response[Any]:
     """The framework's: no such page, wrong method, too large."""
     if error.status_code >= 500:
         return unexpected(request, error)
-    return page(request, error.status_code, error.detail)
+    return page(request, error.status_code, error.detail, error.headers)
 
 
-def unexpected(request: Req, error: Exception) -> Template:
+def unexpected(request: Req, error: Exception) -> Response[Any]:
     # Frames and the exception's type alone: its text, or a frame's variables, may hold what somebody typed.
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("page_crashed", path=request.url.path, error=type(error).__name__, frames=frames)

@@ -12,20 +12,26 @@ from litestar import Request
 from litestar.datastructures import State
 from prometheus_client import CollectorRegistry
 
+from pinguin.alerts.channels import channel_types
+from pinguin.alerts.contract import ChannelType
+from pinguin.alerts.courier import Courier
 from pinguin.broker import Broker
 from pinguin.checks.contract import CheckType, Resources
 from pinguin.db import Pool
+from pinguin.first_run import FirstRun
+from pinguin.people import Principal, Role
+from pinguin.secrets import Keys
 from pinguin.settings import Settings
 from pinguin.web.hub import Hub
 from pinguin.web.passwords import Passwords
-from pinguin.web.throttle import Throttle
+from pinguin.web.throttle import Door
 
 Req = Request[Any, Any, State]
 
 
 @dataclass(slots=True)
 class Web:
-    """One web process. tests: how many "test now" checks run at the same time."""
+    """One web process. tests: how many "test now" checks and test messages run at the same time."""
 
     settings: Settings
     pool: Pool
@@ -36,16 +42,38 @@ class Web:
     passwords: Passwords = field(default_factory=Passwords)
     resources: Resources = field(default_factory=Resources)
     tests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
-    guesses: Throttle = field(default_factory=lambda: Throttle(most=8, window_s=600))
-    callers: Throttle = field(default_factory=lambda: Throttle(most=40, window_s=600))
+    door: Door = field(default_factory=Door)
+    first_run: FirstRun = field(init=False)
+    keys: Keys = field(init=False)
+    kinds: Mapping[str, ChannelType] = field(default_factory=channel_types)
+    courier: Courier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first_run = FirstRun(self.settings)
+        self.keys = Keys.of(self.settings)
+        self.courier = Courier(self.settings, self.keys)
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A request of somebody who is signed in. csrf: the token of the forms on this page."""
 
-    name: str
+    principal: Principal
     csrf: str
+
+    @property
+    def name(self) -> str:
+        return self.principal.name
+
+    @property
+    def edits(self) -> bool:
+        """Whether they may change monitors, channels and maintenance."""
+        return self.principal.may(Role.EDITOR)
+
+    @property
+    def owns(self) -> bool:
+        """Whether they may change everything, people too."""
+        return self.principal.may(Role.OWNER)
 
 
 def of(request: Req) -> Web:

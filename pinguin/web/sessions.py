@@ -12,6 +12,9 @@ from litestar.datastructures import Cookie
 from pinguin.settings import Settings
 
 LIFETIME_S = 30 * 86400
+"""However often it is used."""
+STEP_S = 600
+"""How long somebody who gave the right password may look for the code of the second step."""
 
 
 def cookie_name(settings: Settings) -> str:
@@ -37,7 +40,7 @@ def new_token() -> str:
 
 
 def token_hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def csrf_token(session_token: str) -> str:

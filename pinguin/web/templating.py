@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.response import Template
 
@@ -36,6 +37,7 @@ def environment() -> Environment:
         "latency": words.latency,
         "number": words.number,
         "percent": words.percent,
+        "plain": plain,
         "since": words.since,
         "tick": words.tick,
     }
@@ -48,6 +50,11 @@ def environment() -> Environment:
         "query": query,
     }
     return env
+
+
+def plain(value: Any) -> str:
+    """A value of plain JSON types in a line: texts as they are, all else as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 @cache

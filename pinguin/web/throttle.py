@@ -1,14 +1,16 @@
-"""Slows down guessing of passwords. Kept in memory: a restart forgets, and each web process counts for itself.
+"""Slows down guessing. Kept in memory: a restart forgets, and each web process counts for itself.
 
-A caller is an address. Behind a proxy that is the proxy's, for everybody, unless FORWARDED_ALLOW_IPS (uvicorn's; the
-default is 127.0.0.1) names the proxy, whose X-Forwarded-For is then believed.
+A caller is an address. Behind a proxy that is the proxy's, for everybody, unless PINGUIN_TRUSTED_PROXIES names it: then
+the address that it says is believed, and no one else's word.
 """
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 
 class Throttle:
@@ -44,3 +46,56 @@ class Throttle:
     def _recent(self, key: Hashable) -> list[float]:
         edge = self._clock() - self._window_s
         return [moment for moment in self._failures.get(key, ()) if moment > edge]
+
+
+Key = tuple[Throttle, Hashable]
+
+
+@dataclass(slots=True)
+class Door:
+    """What is counted where somebody comes in. callers: by address. guesses: by address and account.
+
+    accounts: by account, from wherever: many addresses together guess no faster. Who comes from an address that is
+    signed in to the account already need not wait for what others did.
+    codes: of the second step, by account, and more strictly: there are only a million.
+    """
+
+    callers: Throttle = field(default_factory=lambda: Throttle(most=40, window_s=600))
+    guesses: Throttle = field(default_factory=lambda: Throttle(most=8, window_s=600))
+    accounts: Throttle = field(default_factory=lambda: Throttle(most=30, window_s=600))
+    codes: Throttle = field(default_factory=lambda: Throttle(most=6, window_s=1800))
+
+    def for_password(self, caller: str, name: str) -> list[Key]:
+        key = name.lower()
+        return [(self.callers, caller), (self.guesses, (caller, key)), (self.accounts, key)]
+
+    def for_code(self, caller: str, user_id: int) -> list[Key]:
+        return [(self.callers, caller), (self.codes, user_id)]
+
+    def for_setup(self, caller: str) -> list[Key]:
+        return [(self.callers, caller), (self.guesses, (caller, None))]
+
+
+def wait_s(keys: list[Key]) -> float:
+    return max(throttle.wait_s(key) for throttle, key in keys)
+
+
+@contextmanager
+def counted(keys: list[Key]) -> Iterator[None]:
+    """A try counts before it is decided: of a thousand that come at once, few may be looked at.
+
+    It is taken back where it came to no decision.
+    """
+    for throttle, key in keys:
+        throttle.failed(key)
+    try:
+        yield
+    except BaseException:
+        for throttle, key in keys:
+            throttle.take_back(key)
+        raise
+
+
+def forgive(keys: list[Key]) -> None:
+    for throttle, key in keys:
+        throttle.succeeded(key)

@@ -16,17 +16,19 @@ from litestar import Litestar
 from pinguin.broker import Broker
 from pinguin.db import Pool, connection, make_pool
 from pinguin.settings import Settings
-from pinguin.store import accounts
+from pinguin.people import Role
+from pinguin.store import accounts, sessions
 from pinguin.web.app import create_app
 from pinguin.web.passwords import Passwords
 from pinguin.web.service import Web
 from pinguin.web.sessions import cookie_name, new_token, token_hash
-from pinguin.web.throttle import Throttle
+from pinguin.web.throttle import Door
 from tests.conftest import Services
 
 ADDRESS = "http://pinguin.test"
 PASSWORD = "a penguin in the rain"
 SECRET_KEY = "a key for these tests alone"
+SETUP_TOKEN = "from-the-console-of-the-tests"
 
 
 class Client(httpx.AsyncClient):
@@ -42,6 +44,8 @@ class Client(httpx.AsyncClient):
 
 
 _EMPTY = """
+set local session_replication_role = replica; delete from audit; set local session_replication_role = origin;
+delete from failed_sign_ins;
 delete from maintenance_windows; delete from maintenances;
 delete from notifications; delete from attempts; delete from messages; delete from channels; delete from channel_groups;
 delete from monitor_dependencies; delete from incident_events; delete from monitor_expiries; delete from slow_spells;
@@ -71,6 +75,7 @@ async def one_app(stack: Services, open_pool: Pool) -> AsyncIterator[Litestar]:
         redis_url=stack.redis_url,
         web_host="pinguin.test",
         secret_key=SECRET_KEY,
+        setup_token=SETUP_TOKEN,
     )
     async with Broker.connect(stack.redis_url) as broker:
         yield create_app(settings, open_pool, broker)
@@ -88,7 +93,7 @@ async def pool(open_pool: Pool) -> Pool:
 def app(one_app: Litestar, pool: Pool) -> Litestar:
     web: Web = one_app.state.web
     web.passwords = cheap()
-    web.guesses, web.callers = Throttle(most=8, window_s=600), Throttle(most=40, window_s=600)
+    web.door = Door()
     return one_app
 
 
@@ -118,10 +123,20 @@ async def account(pool: Pool, name: str = "ada") -> int:
     return made
 
 
+async def person(pool: Pool, name: str, role: Role) -> int:
+    """Another account, with the same password."""
+    hashed = await cheap().hash(PASSWORD)
+    async with connection(pool) as conn:
+        made = await accounts.create_invited(conn, name, role)
+        assert made is not None
+        await accounts.set_password(conn, made, hashed)
+    return made
+
+
 async def signed_in(client: Client, pool: Pool, user_id: int, lifetime_s: int = 600) -> str:
     token = new_token()
     async with connection(pool) as conn:
-        await accounts.open_session(conn, user_id, token_hash(token), lifetime_s)
+        await sessions.open_session(conn, user_id, token_hash(token), lifetime_s)
     client.cookies.set(cookie_name(Settings()), token, domain="pinguin.test")
     return token
 

@@ -13,7 +13,7 @@ from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
 
 from pinguin.errors import InvalidInput, NotFound, Unavailable
-from pinguin.store import accounts, monitors, upkeep
+from pinguin.store import monitors, sessions, upkeep
 from pinguin.store.monitors import Filter
 from pinguin.web import views
 from pinguin.web.database import connection
@@ -161,7 +161,7 @@ async def _lasts(web: Web, session: bytes) -> bool:
     """While the database is away nobody is signed out."""
     try:
         async with connection(web.pool) as conn:
-            return await accounts.session(conn, session) is not None
+            return await sessions.visit(conn, session, "", counts=False) is not None
     except Unavailable:
         return True
 

@@ -1,0 +1,159 @@
+"""For owners: who may come in, and what they may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+
+from pinguin.errors import Conflict, NotFound
+from pinguin.people import Role
+from pinguin.store import accounts, audit, sessions
+from pinguin.store.accounts import Person
+from pinguin.store.audit import Thing
+from pinguin.web.database import connection
+from pinguin.web.entering import end_pages
+from pinguin.web.gate import OWNER, form, principal
+from pinguin.web.routes.accounts import wrong_person
+from pinguin.web.service import Req, of
+from pinguin.web.sessions import new_token, token_hash
+from pinguin.web.templating import render
+
+LINK_S = 3 * 86400
+"""How long a one-time link is good."""
+
+NOTICES = {
+    "role": "The role is changed. They are signed out, and come back with the new one.",
+    "removed": "Removed, with all sessions and tokens.",
+    "off": "Their second factor is off, and they are signed out.",
+}
+
+
+@get("/people", opt=OWNER)
+async def show_people(request: Req) -> Template:
+    return await _page(request, {})
+
+
+@post("/people", status_code=200, opt=OWNER)
+async def invite(request: Req) -> Response[Any]:
+    """A new account without a password, and the link that sets it, shown once."""
+    web, sent, who = of(request), await form(request), principal(request)
+    name, role = sent.get("name", "").strip(), sent.get("role", "")
+    wrong = wrong_person(name)
+    if role not in list(Role):
+        wrong["role"] = f"must be one of {', '.join(Role)}"
+    if wrong:
+        return await _page(request, wrong, sent=sent, status_code=422)
+    token = new_token()
+    async with connection(web.pool) as conn, conn.transaction():
+        user_id = await accounts.create_invited(conn, name, Role(role))
+        if user_id is not None:
+            await accounts.invite(conn, user_id, token_hash(token), who.name, LINK_S)
+            await audit.write(conn, who, "person.invite", Thing("person", user_id, name), None, {"role": role})
+    if user_id is None:
+        return await _page(request, {"name": "is taken: there is an account of this name"}, sent=sent, status_code=422)
+    return _link(request, name, token, new=True)
+
+
+@post("/people/{user_id:int}/link", status_code=200, opt=OWNER)
+async def new_link(request: Req, user_id: FromPath[int]) -> Response[Any]:
+    """For an invitation that expired, or a password that was forgotten. Until it is used, nothing changes for them."""
+    person, token = await _person(request, user_id), new_token()
+    async with connection(of(request).pool) as conn, conn.transaction():
+        await accounts.invite(conn, person.id, token_hash(token), principal(request).name, LINK_S)
+        await audit.write(conn, principal(request), "person.link", Thing("person", person.id, person.name))
+    return _link(request, person.name, token, new=person.password_hash is None)
+
+
+@post("/people/{user_id:int}/role", status_code=303, opt=OWNER)
+async def change_role(request: Req, user_id: FromPath[int]) -> Response[Any]:
+    web, who = of(request), principal(request)
+    person = await _person(request, user_id)
+    role = (await form(request)).get("role", "")
+    if role not in list(Role):
+        return await _page(request, {"people": f"The role must be one of {', '.join(Role)}."}, status_code=422)
+    if role == person.role:
+        return Redirect("/people", status_code=303)
+    try:
+        async with connection(web.pool) as conn, conn.transaction():
+            await accounts.set_role(conn, person.id, Role(role))
+            ended = await sessions.close_all(conn, person.id)
+            thing = Thing("person", person.id, person.name)
+            await audit.write(conn, who, "person.role", thing, {"role": person.role}, {"role": role})
+    except Conflict as error:
+        return await _page(request, {"people": str(error)}, status_code=409)
+    end_pages(web, ended)
+    return Redirect("/sign-in" if person.id == who.user_id else "/people?notice=role", status_code=303)
+
+
+@post("/people/{user_id:int}/second-factor/off", status_code=303, opt=OWNER)
+async def turn_off(request: Req, user_id: FromPath[int]) -> Response[Any]:
+    """For somebody who lost the authenticator and the recovery codes."""
+    web, person = of(request), await _person(request, user_id)
+    if person.id == principal(request).user_id:
+        return await _page(
+            request, {"people": "Turn your own second factor off on your account's page."}, status_code=409
+        )
+    async with connection(web.pool) as conn, conn.transaction():
+        await accounts.set_totp(conn, person.id, None)
+        await accounts.replace_codes(conn, person.id, [])
+        ended = await sessions.close_all(conn, person.id)
+        thing, was = Thing("person", person.id, person.name), "on" if person.totp_secret else "off"
+        change = {"second_factor": was}, {"second_factor": "off"}
+        await audit.write(conn, principal(request), "person.second_factor", thing, *change)
+    end_pages(web, ended)
+    return Redirect("/people?notice=off", status_code=303)
+
+
+@get("/people/{user_id:int}/remove", opt=OWNER)
+async def show_remove(request: Req, user_id: FromPath[int]) -> Template:
+    return render(request, "pages/remove_person.html", person=await _person(request, user_id))
+
+
+@post("/people/{user_id:int}/remove", status_code=303, opt=OWNER)
+async def remove(request: Req, user_id: FromPath[int]) -> Response[Any]:
+    web, who = of(request), principal(request)
+    person = await _person(request, user_id)
+    try:
+        async with connection(web.pool) as conn, conn.transaction():
+            ended = await sessions.close_all(conn, person.id)
+            await accounts.remove(conn, person.id)
+            thing = Thing("person", person.id, person.name)
+            await audit.write(conn, who, "person.remove", thing, {"role": person.role}, None)
+    except Conflict as error:
+        return await _page(request, {"people": str(error)}, status_code=409)
+    end_pages(web, ended)
+    return Redirect("/sign-in" if person.id == who.user_id else "/people?notice=removed", status_code=303)
+
+
+async def _person(request: Req, user_id: int) -> Person:
+    if not 0 < user_id < 2**63:
+        raise NotFound("There is no such person.")
+    async with connection(of(request).pool) as conn:
+        return await accounts.person(conn, user_id)
+
+
+async def _page(
+    request: Req, wrong: dict[str, str], *, sent: dict[str, str] | None = None, status_code: int = 200
+) -> Template:
+    async with connection(of(request).pool) as conn:
+        people = await accounts.people(conn)
+    return render(
+        request,
+        "pages/people.html",
+        status_code=status_code,
+        people=people,
+        roles=list(Role),
+        wrong=wrong,
+        sent=sent or {},
+        notice=NOTICES.get(request.query_params.get("notice", ""), ""),
+    )
+
+
+def _link(request: Req, name: str, token: str, *, new: bool) -> Template:
+    base = of(request).settings.base_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
+    return render(
+        request, "pages/link.html", name=name, link=f"{base}/join?token={token}", new=new, days=LINK_S // 86400
+    )
