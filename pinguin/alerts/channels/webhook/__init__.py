@@ -159,9 +159,11 @@ def _tls(verify: bool) -> ssl.SSLContext:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What the socket or TLS said, below what httpx and its own library make of it."""
+    """What the socket or TLS said, below what httpx and the libraries under it make of it."""
     while not isinstance(error, OSError) and (below := error.__cause__ or error.__context__) is not None:
         error = below
+    while isinstance(error.__cause__, OSError):
+        error = error.__cause__
     return error
 
 
