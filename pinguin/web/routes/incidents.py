@@ -54,7 +54,7 @@ async def show_incidents(request: Req) -> Template:
 
 @get("/incidents/export.csv")
 async def export_csv(request: Req) -> Stream:
-    return await _exported(request, "csv", "text/csv; charset=utf-8")
+    return await _exported(request, "csv", "text/csv")
 
 
 @get("/incidents/export.json")
