@@ -133,3 +133,76 @@ async def test_missing_slots(pool: Pool, shop: int) -> None:
         )
     (row,) = await ask(pool, "missing_slots.sql")
     assert row["missing"] == 3
+
+
+async def test_recovery_by_month(pool: Pool, shop: int) -> None:
+    """TRAP 10: an outage that somebody ended by pausing tells nothing of recovery."""
+    async with pool.connection() as conn:
+        await conn.execute("update monitors set tags = '{web,shop}'")
+        await conn.execute(
+            "insert into incidents (monitor_id, started_at, confirmed_at, ended_at, reason, message, region, closed_by)"
+            " select monitor_id, started_at, now(), now(), reason, '', region, 'pause' from incidents"
+        )
+    rows = await ask(pool, "recovery_by_month.sql")
+    assert {row["tag"] for row in rows} == {"shop", "web"}
+    of_web = [row for row in rows if row["tag"] == "web" and row["failures"]]
+    assert sum(row["failures"] for row in of_web) == 2
+    (row,) = [row for row in of_web if row["mean_time_to_recover"]]
+    assert row["mean_time_to_recover"] == timedelta(minutes=10)
+    if len(of_web) == 1:  # else a month began in the last hour
+        assert row["mean_time_between_failures"].total_seconds() == pytest.approx(30 * 60, abs=60)
+
+
+async def test_incidents_by_cause(pool: Pool, shop: int) -> None:
+    second = await add_monitor(pool, name="api", target="https://Shop.test:8443/x")
+    async with pool.connection() as conn:
+        await conn.execute("update monitors set target = 'shop.test:443' where id = %s", (shop,))
+        await conn.execute(
+            """insert into incidents (monitor_id, started_at, confirmed_at, ended_at, reason, message, region)
+            select %s, started_at + at, now(), started_at + at + interval '20 min', v.reason, '', 'local'
+            from incidents, (values (interval '30 s', 'refused'), (interval '1 h', 'dns')) v (at, reason)""",
+            (second,),
+        )
+    refused, dns = await ask(pool, "incidents_by_cause.sql")
+    assert (refused["reason"], refused["incidents"], refused["monitors"], refused["in_company"]) == ("refused", 2, 2, 2)
+    assert (refused["down_in_all"], refused["median_duration"]) == (timedelta(minutes=30), timedelta(minutes=15))
+    assert (refused["most_on_host"], float(refused["percent"])) == ("shop.test", 66.7)
+    assert (dns["reason"], dns["incidents"], dns["in_company"]) == ("dns", 1, 0)
+
+
+async def test_alerts_by_week(pool: Pool, shop: int) -> None:
+    monday = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    monday -= timedelta(days=monday.weekday() + 7)
+    async with pool.connection() as conn:
+        await conn.execute(
+            "insert into channels (name, kind, options, quiet_from, quiet_to, quiet_zone)"
+            " values ('pager', 'webhook', '{}', '23:00', '06:00', 'Asia/Tokyo'),"
+            " ('mail', 'email', '{}', null, null, null)"
+        )
+        for number, (channel, hours, kind, status) in enumerate(
+            [
+                (1, 13.5, "down", "sent"),  # 22:30 in Tokyo
+                (1, 4, "down", "sent"),
+                (1, 14, "up", "sent"),
+                (1, 15, "down", "failed"),
+                (2, 23, "down", "sent"),
+                (2, 24 * 7, "reminder", "sent"),
+            ]
+        ):
+            at = monday + timedelta(hours=hours)
+            await conn.execute(
+                """with g as (insert into messages (channel_id, status, attempts, created_at, ended_at)
+                  values (%s, %s, 2, %s, %s) returning id, channel_id)
+                insert into notifications (key, channel_id, monitor_id, kind, at, due_at, message_id)
+                select %s, channel_id, %s, %s, now(), now(), id from g""",
+                (channel, status, at - timedelta(seconds=2), at, f"n{number}", shop, kind),
+            )
+    rows = await ask(pool, "alerts_by_week.sql")
+    week = f"{monday:%G-W%V}"
+    found = {(row["week"] == week, row["channel"]): row for row in rows}
+    pager, mail, later = found[True, "pager"], found[True, "mail"], found[False, "mail"]
+    columns = ("messages", "told", "outages", "at_night", "tries_again")
+    assert [pager[each] for each in columns] == [3, 3, 2, 1, 3]
+    assert [mail[each] for each in columns] == [1, 1, 1, 1, 1]
+    assert later["outages"] == 1
+    assert pager["median_delivery_s"] == 2
