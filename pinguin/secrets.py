@@ -118,17 +118,29 @@ def with_key_file(settings: Settings, path: Path) -> Settings:
 
 
 def _each(values: Mapping[str, Any], struct: Struct, place: str, change: Seal) -> dict[str, Any]:
+    changed = dict(values)
+    for name, inner in _secret(struct).items():
+        value = values.get(name)
+        if inner is None and name in values:
+            changed[name] = _below(value, f"{place}.{name}", change)
+        elif inner is not None and isinstance(value, Mapping):
+            changed[name] = _each(value, inner, f"{place}.{name}", change)
+    return changed
+
+
+@cache
+def _secret(struct: Struct) -> Mapping[str, Struct | None]:
+    """The secret fields of a struct, and those that are structs with fields of their own."""
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
-    kinds = {item.encode_name: plain_type(item.type) for item in info.fields}
-    changed = dict(values)
-    for name, value in values.items():
-        kind, _, extra = kinds.get(name, (None, {}, {}))
+    found: dict[str, Struct | None] = {}
+    for item in info.fields:
+        kind, _, extra = plain_type(item.type)
         if extra.get("secret"):
-            changed[name] = _below(value, f"{place}.{name}", change)
-        elif isinstance(kind, inspect.StructType) and isinstance(value, Mapping):
-            changed[name] = _each(value, kind.cls, f"{place}.{name}", change)
-    return changed
+            found[item.encode_name] = None
+        elif isinstance(kind, inspect.StructType):
+            found[item.encode_name] = kind.cls
+    return found
 
 
 def _below(value: Any, place: str, change: Seal) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
@@ -39,10 +40,15 @@ class Option:
 
 
 def options_of(struct: type[StrictOptions]) -> list[Option]:
+    return list(_options(struct))
+
+
+@cache
+def _options(struct: type[StrictOptions]) -> tuple[Option, ...]:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
     hints = get_type_hints(struct)  # msgspec sorts a Literal's values; here they stand as somebody wrote them
-    return [_option(each, hints[each.name]) for each in info.fields]
+    return tuple(_option(each, hints[each.name]) for each in info.fields)
 
 
 def _option(each: inspect.Field, hint: Any) -> Option:

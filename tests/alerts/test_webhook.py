@@ -150,7 +150,8 @@ async def test_what_is_signed_can_be_verified_as_documented(deliver: Deliver, ge
 @pytest.mark.parametrize(
     ("status", "permanent"),
     [(400, True), (401, True), (403, True), (404, True), (405, True), (410, True), (413, True), (418, True),
-     (422, True), (408, False), (409, False), (425, False), (429, False), (500, False), (502, False), (503, False), (599, False)],
+     (422, True), (408, False), (409, False), (425, False), (429, False), (500, False), (502, False), (503, False),
+     (599, False)],
 )  # fmt: skip
 async def test_a_status_ends_the_tries_or_does_not(deliver: Deliver, status: int, permanent: bool) -> None:
     async with serving(recording([], page(b"because", f"{status} Whatever"))) as port:
