@@ -245,7 +245,9 @@ async def tags(conn: Connection) -> list[str]:
 
 
 async def mark(conn: Connection) -> str:
-    """Changes when a monitor is added, edited or deleted: whoever shows a list knows whether it is the newest."""
+    """Changes when a monitor is added, edited or deleted, and when maintenance begins or ends: whoever shows a list
+    knows whether it is the newest.
+    """
     cursor = await conn.execute(_SQL["mark"])
     row = await cursor.fetchone()
     assert row is not None

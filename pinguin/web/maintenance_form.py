@@ -99,8 +99,8 @@ def blank(kind: str, zone: str = "UTC") -> Form:
 
 def _schedule(kind: str) -> list[Field]:
     length = [
-        _field("hours", "Lasts", widget="number", unit="h", value="1", min=0, max=336, step=1),
-        _field("minutes", "and", widget="number", unit="min", value="0", min=0, max=59, step=1),
+        _field("hours", "Lasts", widget="number", unit="h", value="1", default="1", min=0, max=336, step=1),
+        _field("minutes", "and", widget="number", unit="min", value="0", default="0", min=0, max=59, step=1),
     ]
     if kind == "manual":
         return [_field("now", "Start now", "Else start it later, from the list.", "checkbox"), *length]
@@ -260,7 +260,9 @@ def preview(sent: Mapping[str, str], now: datetime, most: int) -> Preview:
         form = again(sent, error.fields)
         named = [f"{each.title} {each.error}" for each in form.fields() if each.error]
         return Preview(
-            [], "UTC", wrong=[*named, *(f"{name} {words}" for name, words in form.errors.items()), *form.problems]
+            [],
+            "UTC",
+            wrong=[*named, *(f"{name.capitalize()} {words}" for name, words in form.errors.items()), *form.problems],
         )
     return Preview(maintenance.coming(rule, there, now, most), zone)
 

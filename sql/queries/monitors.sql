@@ -109,5 +109,7 @@ group by 1
 select distinct tag from monitors, unnest(tags) tag where archived_at is null order by tag limit 200
 
 -- name: mark
--- When a monitor was last added, edited or deleted, as text.
-select coalesce(extract(epoch from max(updated_at)), 0)::text from monitors
+-- When a monitor was last added, edited or deleted, and which maintenance runs, as text.
+select coalesce(extract(epoch from max(m.updated_at)), 0) || '-' || (
+  select coalesce(md5(string_agg(w.id::text, ',' order by w.id)), '') from maintenance_windows w where w.during @> now())
+from monitors m

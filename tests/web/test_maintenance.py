@@ -279,7 +279,7 @@ async def test_the_pages_cost_a_fixed_number_of_queries(client: Client, pool: Po
         statements.count = 0
         await client.get("/maintenance")
         counted.append(statements.count)
-    assert counted[0] == counted[1] <= 5
+    assert counted[0] == counted[1] <= 6
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -12,7 +12,7 @@ from litestar.response import Redirect, Template
 from pinguin.db import Connection
 from pinguin.errors import InvalidInput, Unavailable
 from pinguin.maintenance import LONGEST
-from pinguin.store import maintenance, maintenance_windows
+from pinguin.store import maintenance, maintenance_windows, monitors
 from pinguin.store.maintenance_windows import PastWindow
 from pinguin.web.database import connection
 from pinguin.web.gate import form
@@ -41,6 +41,7 @@ NOTICES = {
 async def show_maintenance(request: Req) -> Template:
     before = _place(request.query_params.get("before", ""))
     async with connection(of(request).pool) as conn:
+        mark = await monitors.mark(conn)  # first: what changes while this page is drawn, it is told
         found = await maintenance.listed(conn)
         past = await maintenance_windows.past(conn, before=before, most=PAST + 1)
     rows = [(each, each.coming(NEXT)) for each in found]
@@ -50,6 +51,7 @@ async def show_maintenance(request: Req) -> Template:
         "pages/maintenance.html",
         running=[(each, windows) for each, windows in rows if each.running_until],
         coming=sorted(ahead, key=lambda row: (row[1][0].starts_at, row[0].id)),
+        mark=mark,
         resting=[each for each, windows in rows if not windows and not each.running_until],
         past=past[:PAST],
         older=_cursor(past[PAST - 1]) if len(past) > PAST else "",

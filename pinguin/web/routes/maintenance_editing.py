@@ -35,10 +35,12 @@ FOUND = 20
 async def show_new(request: Req) -> Template:
     zone = _zone_asked(request)
     shown = maintenance_form.blank(request.query_params.get("kind") or "once", zone or "UTC")
+    if not zone:
+        shown.zone.attributes["data-zone"] = ""  # the reader's browser fills in its own
     asked = maintenance_form.chosen({MONITOR + request.query_params.get("monitor", ""): "on"})
     async with connection(of(request).pool) as conn:
         await _offer(conn, shown, asked)
-        return await _page(request, conn, shown, own_zone=not zone)
+        return await _page(request, conn, shown)
 
 
 @post("/maintenance/new", status_code=200)
@@ -145,9 +147,8 @@ async def _again(
 
 async def _page(
     request: Req, conn: Connection, shown: Form, status_code: int = 200, *, found: Maintenance | None = None,
-    base: str | None = None, preview: Preview | None = None, conflict: bool = False, own_zone: bool = False,
+    base: str | None = None, preview: Preview | None = None, conflict: bool = False,
 ) -> Template:  # fmt: skip
-    """own_zone: the reader's browser may fill in its own."""
     return render(
         request,
         "pages/maintenance_form.html",
@@ -157,7 +158,6 @@ async def _page(
         base=base or (found.updated_at.isoformat() if found else ""),
         preview=preview,
         conflict=conflict,
-        own_zone=own_zone,
         titles=TITLES,
         weekdays=WEEKDAYS,
         zones=sorted(zones()),

@@ -129,16 +129,6 @@ function startTips() {
   document.addEventListener("pointerleave", hide);
 }
 
-// --- forms: a new schedule begins in the reader's own zone; Enter in a search finds and does not save
-
-function startForms() {
-  const own = document.querySelector("[data-own-zone] input");
-  if (own) own.value = Intl.DateTimeFormat().resolvedOptions().timeZone || own.value;
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.matches("form[method=post] input[type=search]")) event.preventDefault();
-  });
-}
-
 // --- live or not
 
 let connected = false;
@@ -206,6 +196,10 @@ function startForms() {
   document.addEventListener("change", (event) => {
     if (!event.target.closest("label[data-all]")) return;
     for (const box of event.target.form.querySelectorAll('.pick input[type="checkbox"]')) box.checked = event.target.checked;
+  });
+  // Enter in a search within a form finds, and does not save.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("form[method=post] input[type=search]")) event.preventDefault();
   });
 }
 
