@@ -16,7 +16,7 @@ from pinguin.db import Pool
 from pinguin.settings import Settings
 from tests.browser.conftest import visiting
 from tests.conftest import Services
-from tests.web.conftest import PASSWORD
+from tests.web.conftest import PASSWORD, SETUP_TOKEN
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,7 +52,9 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def test_a_newcomer_sees_results_arrive(chromium: Browser, stack: Services, pool: Pool, broker: object) -> None:
-    settings = Settings(database_url=stack.database_url, redis_url=stack.redis_url, web_port=free_port())
+    settings = Settings(
+        database_url=stack.database_url, redis_url=stack.redis_url, web_port=free_port(), setup_token=SETUP_TOKEN
+    )
     address = f"http://127.0.0.1:{settings.web_port}"
     target = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = target.sockets[0].getsockname()[1]
@@ -65,6 +67,8 @@ async def test_a_newcomer_sees_results_arrive(chromium: Browser, stack: Services
         page = visit.page
         await page.goto("/")
         await expect(page.locator("h1")).to_have_text("Welcome")
+        await expect(page.get_by_label("Set-up token")).to_be_visible()
+        await page.goto(f"/setup?token={SETUP_TOKEN}")
         await visit.shot("journey-1-welcome")
         await page.fill("#name", "ada")
         await page.fill("#password", PASSWORD)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pinguin.settings import Settings
 from tests.packaging.checkout import ROOT, Workshop
 
 SCRIPTS = sorted([*(ROOT / "scripts").iterdir(), ROOT / ".ci" / "run"])
@@ -153,6 +154,19 @@ def test_up_docker_makes_a_password_once_and_stops_the_stack_on_sigterm(workshop
         written = environment.read_text()
     assert re.search(r"^POSTGRES_PASSWORD=[0-9a-f]{48}$", written, re.MULTILINE)
     assert environment.stat().st_mode & 0o777 == 0o600
+
+
+def test_up_docker_prints_the_address_that_makes_the_first_account(workshop: Workshop) -> None:
+    logs = 'case "$*" in *logs*) echo \'{"event":"no_account_yet","open":"http://0.0.0.0:8080/setup?token=a_B-9"}\' ;; esac'
+    docker = workshop.stand_in("docker", f"{logs}\n{COMPOSE}")
+    process = workshop.start("scripts/up-docker")
+    await_text(docker.with_name("docker.log"))
+    process.terminate()
+    output, _ = process.communicate(timeout=10)
+    assert "Pinguin is ready:  http://127.0.0.1:8080/setup?token=a_B-9\n" in output
+    token = re.search(r"^PINGUIN_SETUP_TOKEN=(.*)$", (workshop.folder / ".env").read_text(), re.MULTILINE)
+    assert token is not None
+    assert Settings.from_environment({"PINGUIN_SETUP_TOKEN": token[1]}).setup_token == token[1] != ""
 
 
 def test_down_stops_the_process_that_holds_the_data(workshop: Workshop) -> None:

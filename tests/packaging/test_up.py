@@ -95,7 +95,11 @@ def up(tmp_path: Path) -> Iterator[Run]:
 
 def test_a_day_with_make(up: Run) -> None:
     up.start()
-    assert re.findall(r"http://\S+", up.said) == [f"http://127.0.0.1:{up.port}"]
+    kept = up.data / "setup.token"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    [first_visit] = re.findall(r"http://\S+", up.said)
+    assert first_visit == f"http://127.0.0.1:{up.port}/setup?token={kept.read_text().strip()}"
+    assert b"Make the account" in urllib.request.urlopen(first_visit).read()
     assert urllib.request.urlopen(f"http://127.0.0.1:{up.port}/readyz").status == 200
     assert "All is well." in up.make("doctor")
     up.make("psql", said="create table kept (n integer); insert into kept values (42);")
