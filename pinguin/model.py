@@ -22,6 +22,7 @@ REASONS: Mapping[str, str] = {
     "tls": "the TLS handshake failed",
     "certificate": "the certificate is not valid for this name and time",
     "certificate_expiry": "the certificate ends soon",
+    "expiry": "the registration of the domain has ended, or ends soon",
     "protocol": "the answer is not what the protocol allows",
     "status": "the status code is not an accepted one",
     "redirect": "too many redirects, or one that leads nowhere",

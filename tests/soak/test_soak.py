@@ -1,0 +1,26 @@
+"""Half a minute of the soak; `python -m tests.soak --minutes 20` is the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.soak.__main__ import bounds
+from tests.soak.run import grown, soak
+
+
+@pytest.mark.parametrize(
+    ("samples", "more"),
+    [([5, 5, 9, 5, 5, 5, 5, 1, 5], 0), ([1, 2, 3, 4, 5, 6, 7, 8, 9], 6), ([9, 5, 1], -8), ([3], 0)],
+)
+def test_growth_is_that_of_thirds(samples: list[float], more: float) -> None:
+    assert grown(samples) == more
+
+
+async def test_a_worker_stays_flat_among_hostile_targets(tmp_path: Path) -> None:
+    figures = await soak(tmp_path / "data", seconds=30, rate=200, say=print)
+    # So short a time says nothing of slots at its edges, nor of a machine that others use.
+    missed = [str(bound) for bound in bounds(figures) if not bound.held and not bound.what.startswith("share")]
+    assert missed == []
+    assert figures.recorded > figures.expected / 2
