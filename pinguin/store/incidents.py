@@ -206,9 +206,10 @@ async def notifications(conn: Connection, incident_id: int) -> list[Notification
     return found
 
 
-async def beats(conn: Connection, monitor_id: int, moments: Sequence[datetime]) -> list[list[Beat]]:
-    """The results around each of `moments`, newest first."""
-    cursor = await conn.execute(_SQL["beats"], {"monitor": monitor_id, "moments": list(moments)})
+async def beats(conn: Connection, monitor_id: int, around: Sequence[tuple[datetime, int]]) -> list[list[Beat]]:
+    """The results of some thirty slots around each moment, that many of them before it; newest first."""
+    moments, earlier = [moment for moment, _ in around], [before for _, before in around]
+    cursor = await conn.execute(_SQL["beats"], {"monitor": monitor_id, "moments": moments, "earlier": earlier})
     rows = await cursor.fetchall()
     return [[Beat(*row[1:]) for row in rows if row[0] == moment] for moment in moments]
 

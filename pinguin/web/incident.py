@@ -111,11 +111,11 @@ async def story(conn: Connection, incident_id: int) -> Story:
 
 
 async def _strips(conn: Connection, incident: Whole) -> list[Strip]:
-    titles = {"Around its beginning": incident.started_at}
+    titles = {"Around its beginning": (incident.started_at, beats.BEATS // 3)}
     if incident.ended_at is None:
-        titles["Now"] = datetime.now(UTC)
+        titles["Now"] = (datetime.now(UTC), beats.BEATS)
     else:
-        titles["Around its end"] = incident.ended_at
+        titles["Around its end"] = (incident.ended_at, beats.BEATS // 3)
     found = await incidents.beats(conn, incident.monitor_id, list(titles.values()))
     return [
         Strip(title, beats.bar(beats.marks(each, incident.interval_s, live=False)))

@@ -81,20 +81,20 @@ order by a.id desc
 limit 300
 
 -- name: beats
--- The results around some moments: a third of them before, the others after.
+-- Some thirty results around each moment, so many of them before it.
 select w.moment, r.monitor_id, r.scheduled_at, r.region, r.status::text as status, r.reason, r.message, r.latency_ms
-from unnest(%(moments)s::timestamptz[]) w (moment)
+from unnest(%(moments)s::timestamptz[], %(earlier)s::integer[]) w (moment, earlier)
 join monitors m on m.id = %(monitor)s
 cross join lateral (
   (select * from results
     where monitor_id = m.id and scheduled_at < w.moment
-      and scheduled_at > w.moment - make_interval(secs => 20 * m.interval_s)
-    order by scheduled_at desc limit 10 * cardinality(m.regions))
+      and scheduled_at > w.moment - make_interval(secs => 2 * w.earlier * m.interval_s)
+    order by scheduled_at desc limit w.earlier * cardinality(m.regions))
   union all
   (select * from results
     where monitor_id = m.id and scheduled_at >= w.moment
-      and scheduled_at < w.moment + make_interval(secs => 40 * m.interval_s)
-    order by scheduled_at limit 20 * cardinality(m.regions))) r
+      and scheduled_at < w.moment + make_interval(secs => 2 * (30 - w.earlier) * m.interval_s)
+    order by scheduled_at limit (30 - w.earlier) * cardinality(m.regions))) r
 order by r.scheduled_at desc
 
 -- name: votes

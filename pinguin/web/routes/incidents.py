@@ -44,7 +44,6 @@ async def show_incidents(request: Req) -> Template:
         chosen=chosen,
         tags=tags,
         regions=sorted(regions),
-        states=STATES,
         first=before is None,
         older=_cursor(found[PAGE - 1]) if len(found) > PAGE else "",
         here="/incidents" + query(chosen, before=request.query_params.get("before")),
