@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pinguin.broker import Broker
 from pinguin.checks import check_type
 from pinguin.checks.contract import Resources
 from pinguin.checks.ping import icmp_permission
 from pinguin.checks.runner import run
-from pinguin.demo import DemoMonitor, demo_monitors, serve, serving
+from pinguin.db import Pool
+from pinguin.demo import DemoMonitor, command, demo_monitors, maintenance, serve, serving
 from pinguin.demo.targets import Pages
 from pinguin.errors import PinguinError, SettingsError
+from tests.factory import fetch
 
 BASE = 18100
 
@@ -59,6 +62,19 @@ def test_names_are_unique_and_ports_lie_below_those_of_connections() -> None:
 async def test_a_port_that_is_taken_is_named() -> None:
     with pytest.raises(PinguinError, match=f"port {BASE} on 127.0.0.1 is taken"):
         await serve(BASE)
+
+
+async def test_it_brings_maintenance_and_takes_it_away_again(pool: Pool, broker: Broker) -> None:
+    sql = (
+        "select title, (select count(*) from monitors_in_maintenance(now())), archived_at is not null from maintenances"
+        " order by id"
+    )
+    await command._add(pool, broker, demo_monitors(BASE), "local")
+    rows = await fetch(pool, sql)
+    assert [row[0] for row in rows] == [maintenance.WEEKLY, maintenance.RUNNING]
+    assert all(row[1] >= 1 and not row[2] for row in rows)
+    await command._remove(pool, broker)
+    assert [row[1:] for row in await fetch(pool, sql)] == [(0, True), (0, True)]
 
 
 async def test_the_demo_ends_when_it_is_cancelled_and_leaves_nothing() -> None:

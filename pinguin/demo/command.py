@@ -5,6 +5,7 @@ from __future__ import annotations
 from pinguin.broker import Broker
 from pinguin.checks import check_type
 from pinguin.db import Pool, connection, make_pool
+from pinguin.demo import maintenance
 from pinguin.demo.monitors import DemoMonitor, demo_monitors
 from pinguin.demo.targets import serving
 from pinguin.embedded.attach import attached
@@ -49,6 +50,7 @@ def _because(monitor: DemoMonitor) -> str:
 async def _add(pool: Pool, broker: Broker, wanted: list[DemoMonitor], region: str) -> list[int]:
     async with connection(pool) as conn, conn.transaction():
         ids = [await monitors.create(conn, _draft(monitor, region)) for monitor in wanted]
+        await maintenance.add(conn, await monitors.listed(conn, Filter(), ids=ids, most=len(ids)))
     await broker.announce_change(ids)
     return ids
 
@@ -72,6 +74,7 @@ async def _remove(pool: Pool, broker: Broker) -> None:
     async with connection(pool) as conn, conn.transaction():
         tagged = await monitors.listed(conn, Filter(tag=TAG), most=1000)
         ids = [monitor.id for monitor in tagged if monitor.name in NAMES]
+        await maintenance.remove(conn)
         for monitor_id in ids:
             await monitors.archive(conn, monitor_id)
     await broker.announce_change(ids)
