@@ -38,6 +38,8 @@ _SPILL = "pinguin:spill"
 _DRAINER = "pinguin:drainer"
 _ASIDE = "pinguin:spill:aside"
 _WORKERS = "pinguin:workers"
+_PINGS = "pinguin:pings"
+_PINGS_DRAINER = "pinguin:pings:drainer"
 
 COUNTERS = ("pushed", "missed", "overlapping", "stale", "superseded", "reaped", "spilled", "lost")
 SENTINEL_S = 2.0
@@ -233,11 +235,42 @@ class Broker:
 
     async def may_drain(self, name: str, ttl_s: float) -> bool:
         """Whether `name` writes spilled results for the next `ttl_s` seconds: one worker at a time, to keep order."""
+        return await self._hold(_DRAINER, name, ttl_s)
+
+    async def _hold(self, key: str, name: str, ttl_s: float) -> bool:
         with _away():
-            if await self._redis.set(_DRAINER, name, nx=True, px=int(ttl_s * 1000)):
+            if await self._redis.set(key, name, nx=True, px=int(ttl_s * 1000)):
                 return True
-            ours = await self._redis.get(_DRAINER) == name
-            return bool(ours and await self._redis.pexpire(_DRAINER, int(ttl_s * 1000)))
+            ours = await self._redis.get(key) == name
+            return bool(ours and await self._redis.pexpire(key, int(ttl_s * 1000)))
+
+    # -- pings that wait for Postgres
+
+    async def keep_ping(self, text: str, limit: int) -> bool:
+        """Keep a ping, with the time at which it came, behind those that wait; False where the list is full."""
+        return bool(await self._run("keep_ping", limit, text))
+
+    async def pings_waiting(self) -> int:
+        with _away():
+            return int(await self._redis.llen(_PINGS))
+
+    async def peek_pings(self, most: int) -> list[tuple[datetime, str, str]]:
+        """The oldest pings that wait: (when it came, its text, what `forget_pings` is told)."""
+        with _away():
+            kept = await self._redis.lrange(_PINGS, 0, most - 1)
+        found = []
+        for entry in map(str, kept):
+            micros, _, text = entry.partition(":")
+            found.append((datetime.fromtimestamp(int(micros) / 1e6, UTC), text, entry))
+        return found
+
+    async def forget_pings(self, entries: Sequence[str]) -> None:
+        """Take these, which are written, from the front of the list; nothing where somebody else has done so."""
+        await self._run("forget_pings", *entries)
+
+    async def may_drain_pings(self, name: str, ttl_s: float) -> bool:
+        """Whether `name` writes kept pings for the next `ttl_s` seconds: one at a time, to keep order."""
+        return await self._hold(_PINGS_DRAINER, name, ttl_s)
 
     # -- who is there
 

@@ -45,6 +45,8 @@ async def check(words: Sequence[str]) -> int:
         return 0 if words else BAD_OPTIONS
     try:
         kind = check_type(words[0])
+        if kind.passive:
+            raise InvalidInput({"type": f"{kind.name} waits to be pinged, so there is nothing to run"})
         arguments = parser(kind).parse_args(words[1:])
         options = kind.parse(values(kind, arguments))
     except InvalidInput as wrong:
@@ -55,7 +57,7 @@ async def check(words: Sequence[str]) -> int:
 
 
 def overview() -> str:
-    types = check_types().values()
+    types = [kind for kind in check_types().values() if not kind.passive]
     width = max(len(kind.name) for kind in types)
     lines = [f"  {kind.name:<{width}}  {kind.title}: {_first_sentence(kind.doc)}" for kind in types]
     return "usage: pinguin check TYPE TARGET [options]\n\n" + OVERVIEW.format(types="\n".join(lines))

@@ -33,6 +33,9 @@ REASONS: Mapping[str, str] = {
     "offline": "the worker's own network is gone: none of its canaries answers",
     "quiet": "no result arrived in time; Pinguin's own pipeline is at fault",
     "slow": "slower than the limit",
+    "failed": "the job says that it failed",
+    "missed": "no ping came in time",
+    "too_long": "the job has started and does not end",
     "options": "the monitor's options are not valid",
     "permission": "this machine does not let the worker run the check",
     "internal": "the check itself failed; this is Pinguin's fault, not the target's",
@@ -115,12 +118,14 @@ class Policy:
 
     failure_threshold, recovery_threshold: checks in a row that it takes to be down, and to end an incident.
     interval_s, timeout_s: when a missing result is a gap that nobody watched.
+    passive: its results come when they come, so nothing between them is a gap.
     """
 
     failure_threshold: int = 2
     recovery_threshold: int = 1
     interval_s: int = 60
     timeout_s: float = 10
+    passive: bool = False
 
     @property
     def quiet_after(self) -> timedelta:
@@ -220,7 +225,7 @@ def _notice_gap(state: State, result: Result, policy: Policy) -> tuple[State, Tr
     What was counted before the gap does not count after it: else a streak would span the time that nobody watched.
     """
     last = state.last_slot
-    if last is None or result.scheduled_at - last <= policy.quiet_after:
+    if policy.passive or last is None or result.scheduled_at - last <= policy.quiet_after:
         return state, None
     state = msgspec.structs.replace(state, failures=0, successes=0, unknowns=0, streak_since=None)
     if state.status is Status.UNKNOWN:

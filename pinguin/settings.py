@@ -16,7 +16,7 @@ from pinguin.errors import SettingsError
 PREFIX = "PINGUIN_"
 ELSEWHERE = ("PINGUIN_TEST_",)
 """Variables that begin so belong to the tests, not to us."""
-SECRET = ("database_url", "redis_url", "secret_key", "secret_key_old", "setup_token")
+SECRET = ("database_url", "redis_url", "secret_key", "secret_key_old", "setup_token", "ping_key")
 """Settings that no message and no repr shows."""
 
 
@@ -83,6 +83,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spill_limit: Annotated[int, Meta(ge=1000, description="results that Redis keeps while the database is away")] = (
         200_000
     )
+    ping_body_limit: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="bytes of a ping's body that are kept; the rest is cut off")
+    ] = 10_000
+    ping_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^[A-Za-z0-9_-]{16,100}$",
+            description="lets jobs ping by name, as /ping/KEY/SLUG, and with ?create=1 make their monitor; empty: off",
+        ),
+    ] = ""
     database_pool: Annotated[int, Meta(ge=1, le=100, description="database connections of one process")] = 4
     raw_retention_days: Annotated[int, Meta(ge=8, le=36500, description="days that raw results are kept")] = 90
     rollup_retention_days: Annotated[

@@ -25,7 +25,7 @@ REDIS_IMAGE = "valkey/valkey:8.1-alpine"
 
 EMPTY = """
 truncate monitors, monitor_versions, monitor_states, transitions, incidents, users, sessions, job_runs,
-  pipeline_incidents, pipeline_watch, channels, channel_groups, maintenances
+  pipeline_incidents, pipeline_watch, push_watch, channels, channel_groups, maintenances
 restart identity cascade
 """
 
@@ -93,7 +93,7 @@ async def pool(stack: Services) -> AsyncIterator[Pool]:
     async with await psycopg.AsyncConnection.connect(stack.database_url, autocommit=True) as conn:
         await conn.execute("set client_min_messages = warning")
         await conn.execute(EMPTY)
-        for relation in ("results", "results_hourly", "results_daily"):
+        for relation in ("results", "results_hourly", "results_daily", "pings"):
             await conn.execute(f"truncate {relation}")
     async with make_pool(stack.database_url, 4) as opened:
         yield opened

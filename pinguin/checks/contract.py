@@ -13,6 +13,8 @@ and, for the documentation, `EXAMPLES`: what each shows, and its options.
 `CheckImpossible` (this machine cannot run it: *unknown*). Any other exception is our own bug: *unknown* as well.
 The runner bounds the whole check by the monitor's timeout and cancels it; a check leaves no socket behind when it
 is cancelled.
+
+A type with `PASSIVE = True` has no `check`: it waits to be told. Its options say for how long: `interval_s`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from dataclasses import field as dataclass_field
 from types import ModuleType
 from typing import Any, TypeVar
 
+from pinguin.errors import CheckImpossible
 from pinguin.fields import Examples, StrictOptions, convert
 
 T = TypeVar("T")
@@ -30,6 +33,10 @@ T = TypeVar("T")
 
 class CheckOptions(StrictOptions, frozen=True):
     """The options of a check type."""
+
+    def interval_s(self) -> int:
+        """Of a passive type: about how far apart its results are, in seconds, 1 to 86400."""
+        raise TypeError(f"{type(self).__name__} does not say how often it expects a result")
 
 
 @dataclass(slots=True)
@@ -86,7 +93,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class CheckType:
-    """A check type as the scan found it."""
+    """A check type as the scan found it. passive: never dispatched; it waits to be told."""
 
     name: str
     title: str
@@ -94,19 +101,26 @@ class CheckType:
     check: Callable[[Any, Context], Awaitable[Outcome]]
     doc: str
     examples: Examples = ()
+    passive: bool = False
 
     @classmethod
     def of(cls, module: ModuleType) -> CheckType:
         name = module.__name__.rpartition(".")[2]
+        passive = getattr(module, "PASSIVE", False)
         return cls(
             name,
             module.TITLE,
             module.Options,
-            module.check,
+            _told if passive else module.check,
             (module.__doc__ or "").strip(),
             getattr(module, "EXAMPLES", ()),
+            passive,
         )
 
     def parse(self, options: Mapping[str, Any]) -> CheckOptions:
         """Options from plain JSON types. Raises `InvalidInput` that names each wrong field."""
         return convert(options, self.options)
+
+
+async def _told(options: Any, context: Context) -> Outcome:
+    raise CheckImpossible("options", "this monitor waits to be pinged; there is nothing to check")

@@ -19,10 +19,11 @@ HEAD = """\
 
 Written by `python -m pinguin.checks.docs` from the code; a test compares the two. Do not edit it.
 
-Every check can be run from a shell, without a database: `pinguin check TYPE TARGET --option value …`. A list's or a
-table's option is given once for each entry, `--no-…` turns off what is on, and `@FILE` stands for the text in a file.
-The exit code is 0 for up and degraded, 1 for down, 2 for bad options and 3 for unknown. `--json` prints a line of JSON,
-`--repeat N --interval S` goes on, `--timeout S` bounds the whole check, the look-up of the name included.
+A push monitor checks nothing: it waits to be pinged. Every other check can be run from a shell, without a database:
+`pinguin check TYPE TARGET --option value …`. A list's or a table's option is given once for each entry, `--no-…` turns
+off what is on, and `@FILE` stands for the text in a file. The exit code is 0 for up and degraded, 1 for down, 2 for
+bad options and 3 for unknown. `--json` prints a line of JSON, `--repeat N --interval S` goes on, `--timeout S` bounds
+the whole check, the look-up of the name included.
 """
 
 REASONS_HEAD = """\
@@ -56,9 +57,11 @@ def _section(kind: CheckType) -> str:
 
 
 def _example(kind: CheckType, words: str, values: dict[str, object]) -> str:
+    options = f"```json\n{json.dumps(values, ensure_ascii=False, indent=2)}\n```\n"
+    if kind.passive:
+        return f"{words}\n\n{options}"
     line = shlex.join(["pinguin", "check", *command_line(kind, values)])
-    options = json.dumps(values, ensure_ascii=False, indent=2)
-    return f"{words}\n\n```sh\n{line}\n```\n\n```json\n{options}\n```\n"
+    return f"{words}\n\n```sh\n{line}\n```\n\n{options}"
 
 
 def main() -> None:

@@ -16,6 +16,8 @@
 -- pinguin:spill:aside    list        spilled results that could not be read, for people
 -- pinguin:drainer        string      who writes spilled results just now, with an expiry
 -- pinguin:workers        sorted set  REGION/name of every worker -> when it was last seen (seconds since 1970)
+-- pinguin:pings          list        pings of jobs that wait for Postgres, oldest first: microseconds since 1970:JSON
+-- pinguin:pings:drainer  string      who writes those just now, with an expiry
 -- pinguin:events         pub/sub     hints: monitors changed, results recorded (the truth is in Postgres)
 --
 -- The only clock of dispatch is this server's TIME.
@@ -23,6 +25,7 @@
 local SCHEDULE, DEFINITIONS, QUEUE = 'pinguin:schedule', 'pinguin:definitions', 'pinguin:queue:'
 local INFLIGHT, LEASES, COUNTERS, LEADER = 'pinguin:inflight', 'pinguin:leases', 'pinguin:counters', 'pinguin:leader'
 local SPILL, SPILL_HEALTHY, SPILL_NUMBER = 'pinguin:spill', 'pinguin:spill:healthy', 'pinguin:spill:number'
+local PINGS = 'pinguin:pings'
 
 local LONGEST_LEASE = 310 * 1000  -- milliseconds: the longest timeout, and the margin
 

@@ -13,6 +13,7 @@ from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff, together
 from pinguin.scheduler import maintenance
 from pinguin.scheduler.maintenance import MAINTENANCE_S, keep_windows
+from pinguin.scheduler.push import JUDGE_S, judge_pushes
 from pinguin.scheduler.reconcile import follow
 from pinguin.scheduler.watch import Memory, watch
 from pinguin.store import upkeep
@@ -34,6 +35,7 @@ async def do_chores(broker: Broker, pool: Pool, token: str) -> None:
         _again_and_again("reap", REAP_S, lambda: _reap(broker)),
         _again_and_again("watch", 0, lambda: watch(broker, pool, memory)),
         _again_and_again("maintenance", MAINTENANCE_S, lambda: keep_windows(broker, pool, windows)),
+        _again_and_again("push", JUDGE_S, lambda: judge_pushes(broker, pool)),
         _again_and_again("jobs", JOBS_S, lambda: _run_due_jobs(pool)),
         _again_and_again("vacuum", VACUUM_S, lambda: _vacuum(pool)),
         _again_and_again("sessions", SESSIONS_S, lambda: _forget_sessions(pool)),

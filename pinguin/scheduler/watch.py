@@ -11,7 +11,7 @@ import structlog
 
 from pinguin.broker import Broker
 from pinguin.db import Pool, connection
-from pinguin.store import upkeep
+from pinguin.store import push, upkeep
 from pinguin.store.upkeep import Problem
 
 _log = structlog.get_logger(__name__)
@@ -42,12 +42,15 @@ async def watch(broker: Broker, pool: Pool, memory: Memory) -> None:
         async with connection(pool, within_s=30) as conn:
             regions = await upkeep.regions(conn)
             as_of, gap = await upkeep.watch(conn, UNWATCHED)
+            open_ago = await push.open_ago(conn)
         if gap:
             _log.error("pipeline_unwatched", seconds=round(gap.total_seconds()))
             began = asyncio.get_running_loop().time()
         settled = asyncio.get_running_loop().time() - began >= PATIENCE.total_seconds()
         lost = await broker.untold_loss()
         problems = await _look(broker, regions, waited, lost, settled)
+        if settled:
+            problems += await _look_at_pushes(broker, open_ago)
         waited = 0
         memory.spilled = (await broker.counters()).get("spilled", 0)
         # Results that still wait for the database are evidence: nobody is quiet before they are in.
@@ -75,6 +78,15 @@ async def _look(broker: Broker, regions: Sequence[str], waited: int, lost: int, 
     if lost:
         problems.append(Problem("lost", "", f"{lost} results did not fit into Redis while the database was away"))
     return problems
+
+
+async def _look_at_pushes(broker: Broker, open_ago: timedelta | None) -> list[Problem]:
+    """open_ago: how long ago pings could be taken; None where nobody is to ping."""
+    if waiting := await broker.pings_waiting():
+        return [Problem("pushes", "", f"{waiting} pings of jobs wait in Redis for the database")]
+    if open_ago is not None and open_ago > PATIENCE:
+        return [Problem("pushes", "", "no web process takes pings, so no push monitor is judged: start `pinguin web`")]
+    return []
 
 
 async def _raise(broker: Broker, pool: Pool, problems: list[Problem], as_of: datetime | None, lost: int) -> None:

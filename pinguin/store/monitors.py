@@ -37,6 +37,7 @@ class Draft:
     tags: Sequence[str]
     alerts: Mapping[str, Any] = field(default_factory=dict)
     depends_on: Sequence[int] = ()
+    passive: bool = False
 
     def row(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -69,6 +70,7 @@ class Monitor:
     tags: list[str]
     alerts: dict[str, Any]
     depends_on: list[int]
+    passive: bool
     enabled: bool
     version: int
     created_at: datetime
@@ -97,6 +99,7 @@ class Listed:
     interval_s: int
     regions: list[str]
     tags: list[str]
+    passive: bool
     status: str
     real_status: str
     since: datetime

@@ -126,6 +126,7 @@ async def apply_policies(conn: Connection, raw: timedelta, rollups: timedelta, c
     """Set how long raw results and roll-ups are kept, and when raw ones go to the columnstore; what was changed."""
     wanted = {
         ("retention", "results"): raw,
+        ("retention", "pings"): raw,
         ("retention", "results_hourly"): rollups,
         ("retention", "results_daily"): rollups,
         ("columnstore", "results"): columnstore,

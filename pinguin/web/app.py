@@ -23,11 +23,11 @@ from pinguin.checks.contract import CheckType
 from pinguin.db import Pool, make_pool
 from pinguin.errors import PinguinError
 from pinguin.health import QuietServer
-from pinguin.lifecycle import cancel, stop_on_signal
+from pinguin.lifecycle import cancel, process_name, stop_on_signal
 from pinguin.metrics import make_registry
 from pinguin.settings import Settings
 from pinguin.watchdog import alive
-from pinguin.web import faults, first_visit, gate, headers, templating
+from pinguin.web import faults, first_visit, gate, headers, kept, templating
 from pinguin.web.hub import Hub
 from pinguin.web.routes import (
     account,
@@ -47,6 +47,8 @@ from pinguin.web.routes import (
     messages,
     monitor,
     people,
+    pings,
+    push,
     tokens,
 )
 from pinguin.web.service import Web
@@ -68,7 +70,7 @@ def create_app(
     )
     web = Web(settings, pool, broker, hub, check_types() if types is None else types, registry)
     return Litestar(
-        [_public(), _signed_in(), _api(), create_static_files_router("/static", [templating.STATIC])],
+        [_public(), _pinged(), _signed_in(), _api(), create_static_files_router("/static", [templating.STATIC])],
         state=State({"web": web}),
         lifespan=[_running],
         before_send=[headers.secure],
@@ -93,6 +95,16 @@ def _public() -> Router:
     return Router("/", route_handlers=handlers, before_request=gate.anyone)
 
 
+def _pinged() -> Router:
+    """For jobs, not for people: no session, no form token, and bodies as long as they like."""
+    return Router(
+        "/",
+        route_handlers=[push.ping, push.ping_at_root],
+        exception_handlers={HTTPException: push.refused, Exception: push.unexpected},
+        request_max_body_size=None,
+    )
+
+
 def _signed_in() -> Router:
     handlers = [
         accounts.sign_out, account.show_account, account.change_password, account.show_second_factor, account.turn_on,
@@ -115,6 +127,7 @@ def _signed_in() -> Router:
         channels.show_delete, channels.delete, channels.create_group, channels.edit_group, channels.delete_group,
         channel_editing.show_new, channel_editing.create, channel_editing.show_edit, channel_editing.edit,
         channel_editing.try_out, channel_editing.preview, messages.show_all, messages.show_channel,
+        pings.show_pings, pings.show_body, pings.rotate,
         live.live_list, live.poll_list, live.live_monitor, live.poll_monitor,
     ]  # fmt: skip
     return Router("/", route_handlers=handlers, before_request=gate.account_only)
@@ -127,7 +140,12 @@ def _api() -> Router:
 @asynccontextmanager
 async def _running(app: Litestar) -> AsyncIterator[None]:
     web: Web = app.state.web
-    tasks = asyncio.create_task(web.hub.run()), asyncio.create_task(first_visit.announce(web))
+    tasks = [
+        asyncio.create_task(web.hub.run()),
+        asyncio.create_task(first_visit.announce(web)),
+        asyncio.create_task(kept.drain_forever(web.intake, web.broker, process_name())),
+        asyncio.create_task(kept.say_open_forever(web.intake, web.broker, web.pool)),
+    ]
     try:
         yield
     finally:

@@ -34,10 +34,11 @@ class Mark:
     words: str
 
 
-def marks(beats: Sequence[Beat], interval_s: int, *, live: bool, now: datetime | None = None) -> list[Mark]:
+def marks(beats: Sequence[Beat], interval_s: int | None, *, live: bool, now: datetime | None = None) -> list[Mark]:
     """The last `BEATS` marks, oldest first. Slots without a result are marks of status `none`.
 
-    beats: newest first. live: results are expected by now, so a silence at the end is shown as well.
+    beats: newest first. interval_s: None where results come when they come. live: results are expected by now, so a
+    silence at the end is shown as well.
     """
     ordered = sorted(beats, key=_at)
     slots = [_slot(list(group)) for _, group in groupby(ordered, _at)]
@@ -94,5 +95,5 @@ def _slot(beats: Sequence[Beat]) -> tuple[datetime, Mark]:
     return worst.scheduled_at, Mark(worst.status, " · ".join(words))
 
 
-def _silent(gap: timedelta, interval_s: int, patience: float = 1.6) -> bool:
-    return gap.total_seconds() > interval_s * patience + (30 if patience > 2 else 0)
+def _silent(gap: timedelta, interval_s: int | None, patience: float = 1.6) -> bool:
+    return interval_s is not None and gap.total_seconds() > interval_s * patience + (30 if patience > 2 else 0)

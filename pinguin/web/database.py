@@ -19,13 +19,13 @@ PATIENCE_S = 10.0
 
 
 @asynccontextmanager
-async def connection(pool: Pool) -> AsyncIterator[Connection]:
-    """As `pinguin.db.connection`, but `Unavailable` too where the work takes longer than `PATIENCE_S`.
+async def connection(pool: Pool, patience_s: float = PATIENCE_S) -> AsyncIterator[Connection]:
+    """As `pinguin.db.connection`, but `Unavailable` too where the work takes longer than `patience_s`.
 
     Cancelling alone would not do: psycopg then asks the server to stop, and waits ten more seconds for that.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE_S
+    deadline = loop.time() + patience_s
     try:
         conn = await _take(pool, deadline)
         cutting = loop.call_at(deadline, _cut, conn)
@@ -35,7 +35,7 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
             cutting.cancel()
             await pool.putconn(conn)
     except (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg.OperationalError, OSError) as error:
-        words = str(error) or f"not within {PATIENCE_S:g} s"
+        words = str(error) or f"not within {patience_s:g} s"
         raise Unavailable(f"the database does not answer: {words}") from error
 
 

@@ -52,7 +52,7 @@ class MonitorFields(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
         wrong = {
             "timeout_s": self._wrong_timeout(),
             "regions": _wrong_items(self.regions, _REGION, "must be lower-case letters, digits and hyphens"),
-            "tags": next((f"{tag[:40]!r} is longer than 50 characters" for tag in self.tags if len(tag) > 50), None),
+            "tags": _wrong_tags(self.tags),
         }
         found = {name: words for name, words in wrong.items() if words}
         if found:
@@ -64,6 +64,38 @@ class MonitorFields(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
         if self.timeout_s <= most:
             return None
         return f"must be at most {most:g} s: half a second less than the {self.interval_s} s from check to check"
+
+
+class PassiveFields(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What a monitor has that is told, not checked."""
+
+    name: Annotated[
+        str, described("Name", "What you call it.", placeholder="Nightly backup", min_length=1, max_length=200)
+    ]
+    failure_threshold: Annotated[
+        int, described("Down after", "Failed or missing runs in a row.", unit="runs", ge=1, le=100)
+    ] = 1
+    recovery_threshold: Annotated[
+        int, described("Up again after", "Good runs in a row.", unit="runs", ge=1, le=100)
+    ] = 1
+    tags: Annotated[
+        list[str], described("Tags", "One a line, to search and filter by.", placeholder="production", max_length=20)
+    ] = msgspec.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if wrong := _wrong_tags(self.tags):
+            raise InvalidInput({"tags": wrong})
+
+
+Own = type[MonitorFields] | type[PassiveFields]
+
+
+def _own(kind: CheckType) -> Own:
+    return PassiveFields if kind.passive else MonitorFields
+
+
+def _wrong_tags(tags: list[str]) -> str | None:
+    return next((f"{tag[:40]!r} is longer than 50 characters" for tag in tags if len(tag) > 50), None)
 
 
 def _wrong_items(items: list[str], pattern: re.Pattern[str], words: str) -> str | None:
@@ -86,13 +118,13 @@ class Form:
 
 
 def blank(kind: CheckType, known: Known) -> Form:
-    return Form(kind, forms.fields(MonitorFields), forms.fields(kind.options, OPTION), alert_form.of(known))
+    return Form(kind, forms.fields(_own(kind)), forms.fields(kind.options, OPTION), alert_form.of(known))
 
 
 def of(monitor: Monitor, kind: CheckType, known: Known) -> Form:
     """Filled in with `monitor`; its options too, if it is of this type."""
     form = blank(kind, known)
-    stored = {name: getattr(monitor, name) for name in MonitorFields.__struct_fields__}
+    stored = {name: getattr(monitor, name) for name in _own(kind).__struct_fields__}
     forms.fill(form.fields, stored)
     if monitor.type == kind.name:
         forms.fill(form.options, monitor.options)
@@ -124,10 +156,11 @@ def parse(
     Raises `InvalidInput` with every wrong field of all parts.
     """
     wrong: dict[str, str] = {}
-    own, options = None, None
+    own: MonitorFields | PassiveFields | None = None
+    options = None
     alerts: tuple[dict[str, Any], list[int]] = {}, []
     try:
-        own = convert(forms.read(forms.fields(MonitorFields), sent, {}), MonitorFields)
+        own = convert(forms.read(forms.fields(_own(kind)), sent, {}), _own(kind))
     except InvalidInput as error:
         wrong |= error.fields
     try:
@@ -143,9 +176,20 @@ def parse(
     return _definition(kind, own, options, *alerts), options
 
 
+def for_slug(kind: CheckType, slug: str) -> Draft:
+    """The monitor that a ping makes: called by its slug, all else as it comes."""
+    return _definition(kind, PassiveFields(name=slug), kind.parse({"slug": slug}), {}, [])
+
+
 def _definition(
-    kind: CheckType, own: MonitorFields, options: CheckOptions, alerts: dict[str, Any], depends_on: list[int]
+    kind: CheckType,
+    own: MonitorFields | PassiveFields,
+    options: CheckOptions,
+    alerts: dict[str, Any],
+    depends_on: list[int],
 ) -> Draft:
     values = msgspec.structs.asdict(own) | {"alerts": alerts, "depends_on": depends_on}
+    if kind.passive:
+        values |= {"interval_s": options.interval_s(), "timeout_s": 10.0, "regions": ["local"], "passive": True}
     values |= {name: list(dict.fromkeys(values[name])) for name in ("regions", "tags")}
     return Draft(type=kind.name, target=options.target(), options=msgspec.to_builtins(options), **values)

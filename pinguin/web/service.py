@@ -22,8 +22,11 @@ from pinguin.first_run import FirstRun
 from pinguin.people import Principal, Role
 from pinguin.secrets import Keys
 from pinguin.settings import Settings
+from pinguin.web import monitor_form
 from pinguin.web.hub import Hub
+from pinguin.web.intake import Intake
 from pinguin.web.passwords import Passwords
+from pinguin.web.strangers import Strangers
 from pinguin.web.throttle import Door
 
 Req = Request[Any, Any, State]
@@ -43,6 +46,8 @@ class Web:
     resources: Resources = field(default_factory=Resources)
     tests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     door: Door = field(default_factory=Door)
+    strangers: Strangers = field(default_factory=Strangers)
+    intake: Intake = field(init=False)
     first_run: FirstRun = field(init=False)
     keys: Keys = field(init=False)
     kinds: Mapping[str, ChannelType] = field(default_factory=channel_types)
@@ -52,6 +57,7 @@ class Web:
         self.first_run = FirstRun(self.settings)
         self.keys = Keys.of(self.settings)
         self.courier = Courier(self.settings, self.keys)
+        self.intake = Intake(self.pool, self.broker, lambda slug: monitor_form.for_slug(self.types["push"], slug))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -113,6 +113,8 @@ async def head(conn: Connection, monitor_id: int) -> Head:
 async def latency(conn: Connection, monitor: Monitor, span: Range) -> Latency:
     now = datetime.now(UTC)
     window = span.window(monitor.id, now)
+    if monitor.passive:  # runs take hours, for which the roll-ups have no bins; and there are few of them
+        window = replace(window, grain="raw")
     buckets, total = await pages.latency(conn, window)
     spans = await pages.spans(conn, window)
     planned = await maintenance_windows.of_monitor(conn, monitor.id, window.origin, min(window.ending, now))
@@ -185,8 +187,8 @@ def in_a_row(times: Sequence[tuple[str, float]]) -> list[Piece]:
 
 
 def _bar(monitor: Listed | Monitor, found: Sequence[Beat]) -> Markup:
-    live = monitor.real_status not in (Status.PAUSED, Status.PENDING)
-    return beats.bar(beats.marks(found, monitor.interval_s, live=live))
+    live = monitor.real_status not in (Status.PAUSED, Status.PENDING) and not monitor.passive
+    return beats.bar(beats.marks(found, None if monitor.passive else monitor.interval_s, live=live))
 
 
 def _certificate(lines: Sequence[Line]) -> dict[str, Any] | None:

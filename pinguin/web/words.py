@@ -22,9 +22,11 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def latency(ms: float | None) -> str:
-    """Three digits at most: 0.42 ms, 8.1 ms, 84 ms, 1.24 s."""
+    """Three digits at most: 0.42 ms, 8.1 ms, 84 ms, 1.24 s; from ten minutes on as `duration`."""
     if ms is None:
         return "–"
+    if ms >= 600_000:
+        return duration(ms / 1000)
     if ms >= 999.5:
         return f"{ms / 1000:.{2 if ms < 9995 else 1}f} s"
     return f"{ms:.{0 if ms >= 99.5 else 1 if ms >= 9.95 else 2}f} ms".replace(".0 ms", " ms")

@@ -340,9 +340,9 @@ create trigger after_insert after insert on transitions for each row execute fun
 -- Pinguin's own health is told once, to the default channels.
 alter table pipeline_incidents drop constraint pipeline_incidents_code_check;
 alter table pipeline_incidents add constraint pipeline_incidents_code_check
-  check (code in ('no_worker', 'queue_late', 'spilled', 'lost', 'quiet', 'offline', 'unwatched', 'channel'));
+  check (code in ('no_worker', 'queue_late', 'spilled', 'lost', 'quiet', 'offline', 'unwatched', 'channel', 'pushes'));
 comment on column pipeline_incidents.code is
-  'no_worker: a region has monitors and no worker; queue_late: jobs wait too long; spilled: results wait for the database; lost: results did not fit there; quiet: monitors without results; offline: a worker without a network; unwatched: no leader, or no database for it; channel: one refuses what it is sent.';
+  'no_worker: a region has monitors and no worker; queue_late: jobs wait too long; spilled: results wait for the database; lost: results did not fit there; quiet: monitors without results; offline: a worker without a network; unwatched: no leader, or no database for it; channel: one refuses what it is sent; pushes: nobody takes pings, or they wait for the database.';
 comment on column pipeline_incidents.region is 'The region, or the channel''s name, where one is concerned.';
 
 create function pipeline_after_write() returns trigger language plpgsql as $$

@@ -4,13 +4,13 @@
 -- Everything that is to be scheduled: the reconcile compares it with what Redis has.
 select id, version, interval_s, slot_phase(id, interval_s), timeout_s, regions
 from monitors
-where enabled and archived_at is null
+where enabled and not passive and archived_at is null
 
 -- name: active
 -- The same for the monitors of one hint; those that are missing are to be removed.
 select id, version, interval_s, slot_phase(id, interval_s), timeout_s, regions
 from monitors
-where id = any(%(monitor_ids)s) and enabled and archived_at is null
+where id = any(%(monitor_ids)s) and enabled and not passive and archived_at is null
 
 -- name: runnable
 -- What a worker needs to run a job, many at a time; it keeps them by id and version.
@@ -22,5 +22,5 @@ where id = any(%(monitor_ids)s) and archived_at is null
 -- The same of everything that a region's workers may be asked to run, or of some of it.
 select id, version, type, options, timeout_s
 from monitors
-where enabled and archived_at is null and %(region)s = any(regions)
+where enabled and not passive and archived_at is null and %(region)s = any(regions)
   and (%(monitor_ids)s::bigint[] is null or id = any(%(monitor_ids)s))

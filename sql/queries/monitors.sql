@@ -2,9 +2,9 @@
 -- The trigger writes the first version and the state beside it.
 with made as (
   insert into monitors (name, type, target, options, interval_s, timeout_s, regions, failure_threshold,
-    recovery_threshold, tags, alerts)
+    recovery_threshold, tags, alerts, passive)
   values (%(name)s, %(type)s, %(target)s, %(options)s, %(interval_s)s, %(timeout_s)s, %(regions)s,
-    %(failure_threshold)s, %(recovery_threshold)s, %(tags)s, %(alerts)s)
+    %(failure_threshold)s, %(recovery_threshold)s, %(tags)s, %(alerts)s, %(passive)s)
   returning id
 ), depending as (
   insert into monitor_dependencies (monitor_id, depends_on)
@@ -19,7 +19,7 @@ with changed as (
   update monitors
   set name = %(name)s, type = %(type)s, target = %(target)s, options = %(options)s, interval_s = %(interval_s)s,
     timeout_s = %(timeout_s)s, regions = %(regions)s, failure_threshold = %(failure_threshold)s,
-    recovery_threshold = %(recovery_threshold)s, tags = %(tags)s, alerts = %(alerts)s
+    recovery_threshold = %(recovery_threshold)s, tags = %(tags)s, alerts = %(alerts)s, passive = %(passive)s
   where id = %(id)s and version = %(version)s and updated_at = %(updated_at)s and archived_at is null
   returning id
 ), gone as (
@@ -61,7 +61,8 @@ update monitors set archived_at = now() where id = %(id)s and archived_at is nul
 select m.id, m.name, m.type, m.target, m.options, m.interval_s, m.timeout_s, m.regions, m.failure_threshold,
   m.recovery_threshold, m.tags, m.alerts, array(
     select d.depends_on from monitor_dependencies d join monitors other on other.id = d.depends_on
-    where d.monitor_id = m.id and other.archived_at is null order by lower(other.name)) as depends_on, m.enabled, m.version, m.created_at, m.updated_at,
+    where d.monitor_id = m.id and other.archived_at is null order by lower(other.name)) as depends_on,
+  m.passive, m.enabled, m.version, m.created_at, m.updated_at,
   shown_status(s.status, w.until is not null)::text as status, s.status::text as real_status,
   w.until as maintenance_until, s.since, s.reason, s.message, s.latency_ms, s.last_slot, s.failures, s.successes, i.started_at as incident_started_at
 from monitors m
@@ -73,7 +74,7 @@ where m.id = %(id)s and m.archived_at is null
 -- name: listed
 -- A page of the list: what is worst comes first, then by name. The cursor is the last row's sort key.
 with ranked as (
-  select m.id, m.name, m.type, m.target, m.interval_s, m.regions, m.tags, shown.status::text as status,
+  select m.id, m.name, m.type, m.target, m.interval_s, m.regions, m.tags, m.passive, shown.status::text as status,
     s.status::text as real_status, s.since, s.reason, s.message, s.latency_ms, s.last_slot,
     lower(m.name) as sort_name,
     array_position('{down,degraded,unknown,pending,up,maintenance,paused}'::monitor_status[], shown.status) as rank

@@ -4,7 +4,7 @@
 -- Always in the order of ids, so that two recorders never wait for each other in a circle.
 select s.monitor_id, s.status, s.since, s.version, s.last_slot, s.failures, s.successes, s.unknowns, s.streak_since,
   s.incident_id, s.reason, s.message, s.latency_ms, m.failure_threshold, m.recovery_threshold,
-  m.interval_s, m.timeout_s
+  m.interval_s, m.timeout_s, m.passive
 from monitor_states s
 join monitors m on m.id = s.monitor_id
 where s.monitor_id = any(%(monitor_ids)b)

@@ -2,6 +2,7 @@
 
 -- name: mark_quiet
 -- A monitor without a result for two intervals and its timeout is unknown: no evidence is neither up nor down.
+-- Passive ones have no slots to miss.
 -- It is so from its first missing slot, as the state machine has it; a result that comes late after all undoes it.
 -- One that is unknown for another reason only gets a new reason. Locked in the order of ids, as recorders do.
 with silent as (
@@ -9,7 +10,8 @@ with silent as (
   from monitor_states s
   join monitors m on m.id = s.monitor_id
   join monitor_versions v on v.monitor_id = m.id and v.version = m.version
-  where (s.status in ('up', 'degraded', 'down', 'pending') or s.status = 'unknown' and s.reason is distinct from 'quiet')
+  where not m.passive
+    and (s.status in ('up', 'degraded', 'down', 'pending') or s.status = 'unknown' and s.reason is distinct from 'quiet')
     and greatest(coalesce(s.last_slot, s.since), v.valid_from)
       + make_interval(secs => 2 * m.interval_s + m.timeout_s) < %(as_of)s
   order by s.monitor_id
@@ -38,7 +40,8 @@ select count(*) from monitor_states where status = 'unknown' and reason = 'quiet
 
 -- name: regions
 -- Where there is something to check.
-select distinct region from monitors, unnest(regions) region where enabled and archived_at is null
+select distinct region from monitors, unnest(regions) region
+where enabled and not passive and archived_at is null
 
 -- name: end_problems
 -- What was wrong and is not any more.

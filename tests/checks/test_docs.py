@@ -17,10 +17,11 @@ from pinguin.checks.describe import command_line, main_option
 from pinguin.fields.describe import options_of
 
 KINDS = list(check_types().values())
+RUN = [kind for kind in KINDS if not kind.passive]
 
 
-def examples() -> Iterator[Any]:
-    for kind in KINDS:
+def examples(kinds: list[CheckType]) -> Iterator[Any]:
+    for kind in kinds:
         for words, values in kind.examples:
             yield pytest.param(kind, dict(values), id=f"{kind.name}: {words}")
 
@@ -39,7 +40,7 @@ def test_every_type_has_examples_and_a_sentence_for_every_option(kind: CheckType
         assert not option.help or option.help.endswith("."), option.name
 
 
-@pytest.mark.parametrize(("kind", "values"), list(examples()))
+@pytest.mark.parametrize(("kind", "values"), list(examples(RUN)))
 def test_every_example_parses_and_its_command_line_means_the_same(kind: CheckType, values: dict[str, Any]) -> None:
     expected = kind.parse(values)
     name, *words = command_line(kind, values)
@@ -47,11 +48,17 @@ def test_every_example_parses_and_its_command_line_means_the_same(kind: CheckTyp
     assert (name, kind.parse(given)) == (kind.name, expected)
 
 
+@pytest.mark.parametrize(("kind", "values"), [each for each in examples(KINDS) if each.values[0] not in RUN])
+def test_examples_of_passive_types_parse_and_stand_in_the_file(kind: CheckType, values: dict[str, Any]) -> None:
+    assert kind.parse(values)
+    assert f"```json\n{json.dumps(values, ensure_ascii=False, indent=2)}\n```" in docs.PATH.read_text()
+
+
 def test_the_examples_in_the_file_are_the_same_ones() -> None:
     written = docs.PATH.read_text()
     lines = re.findall(r"```sh\npinguin check (.*?)\n```", written, re.DOTALL)
-    objects = re.findall(r"```json\n(.*?)\n```", written, re.DOTALL)
-    assert len(lines) == len(objects) == sum(len(kind.examples) for kind in KINDS)
+    objects = re.findall(r"\n```\n\n```json\n(.*?)\n```", written, re.DOTALL)
+    assert len(lines) == len(objects) == sum(len(kind.examples) for kind in RUN)
     for line, plain in zip(lines, objects, strict=True):
         name, *words = shlex.split(line)
         kind = check_type(name)
@@ -73,7 +80,7 @@ def test_what_an_option_is() -> None:
 
 
 def test_secrets_of_examples_are_made_up_and_no_example_names_a_real_host() -> None:
-    for kind in KINDS:
+    for kind in RUN:
         for _, values in kind.examples:
             target = str(values[main_option(kind).name])
             assert "example.org" in target or "192.0.2." in target

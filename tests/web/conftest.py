@@ -51,7 +51,7 @@ delete from notifications; delete from attempts; delete from messages; delete fr
 delete from monitor_dependencies; delete from incident_events; delete from monitor_expiries; delete from slow_spells;
 delete from pipeline_incidents;
 delete from sessions; delete from users; delete from monitor_states; delete from transitions; delete from incidents;
-delete from monitor_versions; delete from monitors; delete from results;
+delete from monitor_versions; delete from monitors; delete from results; delete from pings; delete from push_watch;
 select setval(pg_get_serial_sequence(name, 'id'), 1, false)
 from unnest('{users,monitors,incidents,transitions,channels,channel_groups,messages,maintenances,maintenance_windows}'::text[]) name
 """

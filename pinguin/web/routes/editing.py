@@ -68,7 +68,15 @@ async def show_new(request: Req) -> Template:
     shown = monitor_form.of(source, kind, known) if source else monitor_form.blank(kind, known)
     if source:
         shown.fields[0].value = f"{source.name} (copy)"[:200]
+    _keep_typed(request, shown)
     return _new(request, shown, source)
+
+
+def _keep_typed(request: Req, shown: Form) -> None:
+    """What somebody typed before they chose another check type, as far as every type has it."""
+    for each in shown.fields:
+        if typed := request.query_params.get(each.name, ""):
+            each.value = typed
 
 
 @post("/monitors/new", status_code=200)
@@ -93,7 +101,9 @@ async def show_edit(request: Req, monitor_id: FromPath[int]) -> Template:
     async with connection(web.pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
     kind = _kind(web, request.query_params.get("type", "") or monitor.type)
-    return _edit(request, monitor_form.of(monitor, kind, await _known(web, monitor, own=True)), monitor)
+    shown = monitor_form.of(monitor, kind, await _known(web, monitor, own=True))
+    _keep_typed(request, shown)
+    return _edit(request, shown, monitor)
 
 
 @post("/monitors/{monitor_id:int}/edit", status_code=200)
@@ -139,6 +149,8 @@ async def try_out(request: Req) -> Response[Any]:
     saved, known = _secrets(source, kind), await _known(web, source, own=bool(sent.get("monitor")))
     report, wrong = None, None
     try:
+        if kind.passive:
+            raise InvalidInput({"type": f"{kind.title} waits to be pinged, so there is nothing to try"})
         named = {name: value for name, value in sent.items() if name != "alerts"}  # nobody is told of a try
         named["name"] = sent.get("name", "").strip() or "Test"
         definition, options = monitor_form.parse(kind, named, saved, known)

@@ -15,7 +15,7 @@ from litestar.response.sse import ServerSentEventMessage
 from pinguin.errors import InvalidInput, NotFound, Unavailable
 from pinguin.store import monitors, sessions, upkeep
 from pinguin.store.monitors import Filter
-from pinguin.web import views
+from pinguin.web import pushed, views
 from pinguin.web.database import connection
 from pinguin.web.hub import POLL_S
 from pinguin.web.routes.listing import ORDER, PAGE
@@ -115,10 +115,11 @@ async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
         statuses = (head.monitor.status, head.monitor.real_status)
         lines = await views.recent(conn, monitor_id, since=seen.slot)
         turn = await views.turn(conn, monitor_id) if statuses != seen.statuses else None
+        push = await pushed.part(request, conn, head.monitor) if head.monitor.passive else None
     seen.statuses = statuses
     if lines:
         seen.slot = lines[0].result.scheduled_at
-    return render(request, "fragments/monitor_news.html", head=head, lines=lines, turn=turn)
+    return render(request, "fragments/monitor_news.html", head=head, lines=lines, turn=turn, push=push)
 
 
 def _text(request: Req, template: Template) -> str:

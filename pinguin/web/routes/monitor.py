@@ -10,7 +10,7 @@ from litestar.response import Redirect, Template
 
 from pinguin.errors import InvalidInput, NotFound, Unavailable
 from pinguin.store import monitors
-from pinguin.web import views
+from pinguin.web import pushed, views
 from pinguin.web.chart import RANGES, Range
 from pinguin.web.database import connection
 from pinguin.web.service import Req, Web, is_fragment, of
@@ -22,6 +22,7 @@ NOTICES = {
     "soon": "This monitor is not scheduled yet. Try again in a few seconds.",
     "away": "Redis does not answer, so nothing can be asked for just now. Try again in a minute.",
     "saved": "Saved.",
+    "address": "There is a new address. Give it to the job; the old one is answered with 404.",
 }
 
 
@@ -45,11 +46,14 @@ async def show_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
     before = views.place(request.query_params.get("before", ""))
     async with connection(web.pool) as conn:
         story = await views.story(conn, exists(monitor_id), span(request), before)
+        pinged = story.head.monitor
+        push = await pushed.part(request, conn, pinged) if pinged.passive else None
     kind = web.types.get(story.head.monitor.type)
     return render(
         request,
         "pages/monitor.html",
         story=story,
+        push=push,
         ranges=RANGES,
         type_title=kind.title if kind else story.head.monitor.type,
         before=before,
@@ -69,7 +73,9 @@ async def show_chart(request: Req, monitor_id: FromPath[int]) -> Template:
 async def check_now(request: Req, monitor_id: FromPath[int]) -> Response[Any]:
     web = of(request)
     async with connection(web.pool) as conn:
-        await monitors.get(conn, exists(monitor_id))
+        monitor = await monitors.get(conn, exists(monitor_id))
+    if monitor.passive:
+        raise InvalidInput({"monitor": "waits to be pinged, so there is nothing to check"})
     said = await _ask(web, monitor_id)
     if is_fragment(request):
         return render(request, "fragments/notice.html", notice=NOTICES[said])

@@ -203,8 +203,27 @@ function startForms() {
   });
 }
 
+// --- texts to copy: where the browser lets us, else they are marked
+
+function showCopies(root) {
+  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  } catch {
+    getSelection().selectAllChildren(source);
+  }
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   startTheme();
+  showCopies(document);
+  document.addEventListener("htmx:afterSettle", () => showCopies(document));
   startTips();
   startLive();
   startForms();
@@ -212,6 +231,8 @@ document.addEventListener("DOMContentLoaded", () => {
   setTimeout(sayLive, 400);
   setInterval(() => { if (!document.hidden) tellTimes(document); }, 5000);
   document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button);
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }

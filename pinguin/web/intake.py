@@ -1,0 +1,143 @@
+"""Pings on their way to the database: what came while one transaction ran goes into the next, in its order.
+
+While Postgres is away they wait in Redis, with the time at which they came; one web process writes them when it is
+back (kept.py), and what comes meanwhile goes behind them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+import psycopg
+import structlog
+
+from pinguin.broker import Broker
+from pinguin.db import Connection, Pool
+from pinguin.errors import Unavailable
+from pinguin.push import Ping
+from pinguin.store import monitors, push
+from pinguin.store.monitors import Draft
+from pinguin.web.database import connection
+
+_log = structlog.get_logger(__name__)
+
+BATCH = 200
+PATIENCE_S = 3.0
+"""How long the database may take for pings before they go to Redis: those who ping give up after some ten seconds."""
+LIMIT = 20_000
+"""Pings that Redis keeps; more are refused, so that the job tries again."""
+KEPT_BODY = 2000
+"""Characters of a body that Redis keeps."""
+MOST_MONITORS = 1000
+"""So many push monitors, and no ping makes another."""
+
+
+class Answer(enum.Enum):
+    TAKEN = "taken"
+    CREATED = "created"
+    UNKNOWN = "unknown"
+    AMBIGUOUS = "ambiguous"
+
+
+class Intake:
+    """One web process' way for pings. draft: a new monitor for a slug.
+
+    kept: set when a ping went to Redis. refused: how many could not be taken at all.
+    """
+
+    def __init__(self, pool: Pool, broker: Broker, draft: Callable[[str], Draft]) -> None:
+        self._pool, self._broker, self._draft = pool, broker, draft
+        self._waiting: list[tuple[Ping, asyncio.Future[Answer]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self.kept = asyncio.Event()
+        self.refused = 0
+
+    async def take(self, ping: Ping) -> Answer:
+        """Write a ping, or keep it. Raises `Unavailable` where neither Postgres nor Redis takes it."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((ping, answer))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_waiting())
+        return await answer
+
+    async def _write_waiting(self) -> None:
+        while batch := self._waiting[:BATCH]:
+            del self._waiting[:BATCH]
+            try:
+                answers = await self._settle([ping for ping, _ in batch])
+            except Exception as error:
+                self.refused += len(batch)
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+
+    async def _settle(self, pings: Sequence[Ping]) -> list[Answer]:
+        """Into the database, or where it is away, or older ones wait, into Redis."""
+        if not await self._must_wait():
+            try:
+                return await self.write(pings)
+            except Unavailable as error:
+                _log.warning("pings_wait", pings=len(pings), error=str(error).partition("\n")[0])
+        for ping in pings:
+            text = msgspec.json.encode(msgspec.structs.replace(ping, body=ping.body[:KEPT_BODY])).decode()
+            if not await self._broker.keep_ping(text, LIMIT):
+                raise Unavailable(f"{LIMIT} pings wait already")
+        self.kept.set()
+        return [Answer.TAKEN] * len(pings)
+
+    async def _must_wait(self) -> bool:
+        try:
+            return await self._broker.pings_waiting() > 0
+        except Unavailable:
+            return False  # without Redis nothing can be put behind anything
+
+    async def write(self, pings: Sequence[Ping]) -> list[Answer]:
+        """One transaction; where the database refuses something in it, one for each.
+
+        Raises `Unavailable` where the database is away, `psycopg.Error` where it refuses a single ping.
+        """
+        try:
+            return await self._write(pings)
+        except (psycopg.DataError, psycopg.IntegrityError):
+            if len(pings) == 1:
+                raise
+            return [answer for ping in pings for answer in await self.write([ping])]
+        except psycopg.Error as error:
+            raise Unavailable(f"the database does not take pings: {type(error).__name__}") from error
+
+    async def _write(self, pings: Sequence[Ping]) -> list[Answer]:
+        async with connection(self._pool, PATIENCE_S) as conn, conn.transaction():
+            answers = {ping.id: await self._resolve(conn, ping) for ping in pings if ping.slug}
+            found = await push.receive(conn, [ping for ping in pings if answers.get(ping.id) is not Answer.AMBIGUOUS])
+        await self._announce(found.values())
+        for ping_id, monitor_id in found.items():
+            answers.setdefault(ping_id, Answer.UNKNOWN if monitor_id is None else Answer.TAKEN)
+        return [answers[ping.id] for ping in pings]
+
+    async def _resolve(self, conn: Connection, ping: Ping) -> Answer:
+        """What a slug leads to; makes its monitor where that is wanted."""
+        assert ping.slug is not None
+        ids = await push.by_slug(conn, ping.slug)
+        if ping.create and not ids:
+            await push.lock_slugs(conn)
+            ids = await push.by_slug(conn, ping.slug)
+            if not ids and await push.how_many(conn) < MOST_MONITORS:
+                monitor_id = await monitors.create(conn, self._draft(ping.slug))
+                _log.info("push_monitor_made", monitor=monitor_id)
+                return Answer.CREATED
+        return (Answer.UNKNOWN, Answer.TAKEN, Answer.AMBIGUOUS)[len(ids)]
+
+    async def _announce(self, monitor_ids: Iterable[int | None]) -> None:
+        ids = sorted({each for each in monitor_ids if each is not None})
+        try:
+            if ids:
+                await self._broker.announce_results(ids)
+        except Unavailable:
+            return  # open pages poll
