@@ -52,7 +52,7 @@ class AlertFields(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     slow_above_ms: Annotated[
         _Limit | None, described("Slow above", "Tell when the percentile is above it. Empty: never.", unit="ms")
     ] = None
-    slow_percentile: Annotated[float, described("Slow percentile", "", unit="%", ge=1, le=99.9)] = 95
+    slow_percentile: Annotated[float, described("Slow percentile", "Of good checks' times.", ge=1, le=99.9)] = 95
     slow_window_min: Annotated[float, described("Slow over the last", "", unit="min", ge=1, le=1440)] = 15
 
     def __post_init__(self) -> None:

@@ -24,6 +24,8 @@ HELD: Mapping[str, str] = {
     "flapping": "the monitor is flapping, and that was told",
     "quiet": "quiet hours",
     "broken": "the channel is broken",
+    "behind": "an earlier message is not delivered yet",
+    "limit": "the limit of messages a minute",
     "channel off": "the channel was switched off or deleted",
     "over": "it was over before it was told",
     "acknowledged": "somebody had acknowledged it",
@@ -31,7 +33,7 @@ HELD: Mapping[str, str] = {
     "deleted": "the monitor was deleted",
     "a day without success": "a day of tries without success",
 }
-"""Why something waits, or was not told (notifications.held)."""
+"""Why something waits, or was not told: notifications.held, and what `waiting` in messages.sql adds."""
 
 STATES: Mapping[str, tuple[str, str]] = {
     "works": ("up", "works"),
@@ -84,7 +86,7 @@ def _target(channel: Channel, kind: ChannelType, keys: Keys) -> str:
     try:
         return kind.parse(saved.plain).target()
     except InvalidInput:
-        return saved.broken or "its options have to be entered again"
+        return "its secrets do not open: edit it" if saved.broken else "its options have to be entered again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,10 @@ where c.archived_at is null and (%(id)s::bigint is null or c.id = %(id)s)
 order by lower(c.name)
 
 -- name: create
--- A time in the zone is asked for, so that a zone which the database does not know is refused.
 insert into channels (name, kind, options, is_default, subject_template, body_template, per_minute, quiet_from, quiet_to,
   quiet_zone, quiet_days)
-select %(name)s, %(kind)s, %(options)s, %(is_default)s, %(subject_template)s, %(body_template)s, %(per_minute)s,
-  %(quiet_from)s::time, %(quiet_to)s::time, %(quiet_zone)s, %(quiet_days)s::smallint[]
-where coalesce(now() at time zone %(quiet_zone)s, now()::timestamp) is not null
+values (%(name)s, %(kind)s, %(options)s, %(is_default)s, %(subject_template)s, %(body_template)s, %(per_minute)s,
+  %(quiet_from)s::time, %(quiet_to)s::time, %(quiet_zone)s, %(quiet_days)s::smallint[])
 returning id
 
 -- name: update
@@ -36,7 +34,6 @@ with changed as (
     quiet_from = %(quiet_from)s::time, quiet_to = %(quiet_to)s::time, quiet_zone = %(quiet_zone)s,
     quiet_days = %(quiet_days)s::smallint[], updated_at = now()
   where id = %(id)s and updated_at = %(updated_at)s and archived_at is null
-    and coalesce(now() at time zone %(quiet_zone)s, now()::timestamp) is not null
   returning id
 ), tried as (
   update messages set due_at = now() from changed where channel_id = changed.id and status = 'retry'

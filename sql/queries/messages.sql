@@ -31,8 +31,12 @@ cross join lateral (
 select message_id, at, latency_ms, outcome, answer from attempts where message_id = any(%(messages)s) order by id
 
 -- name: waiting
--- What is to be told and is not yet, of one channel or of all, the next first.
-select n.kind, n.at, n.due_at, n.held, n.channel_id, c.name as channel, n.monitor_id, m.name as monitor,
+-- What is to be told and is not yet, of one channel or of all, the next first; and why, as far as that is known.
+select n.kind, n.at, n.due_at, coalesce(
+    case when c.broken_at is not null then 'broken' end, n.held, case
+      when n.due_at > now() then null
+      when exists (select from messages m where m.channel_id = c.id and m.status = 'retry') then 'behind'
+      when c.next_at > now() then 'limit' end) as held, n.channel_id, c.name as channel, n.monitor_id, m.name as monitor,
   n.due_at <= now() as due
 from notifications n
 join channels c on c.id = n.channel_id and c.archived_at is null

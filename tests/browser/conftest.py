@@ -19,7 +19,7 @@ from pinguin.db import Pool
 from pinguin.settings import Settings
 from pinguin.web.app import create_app
 from tests.conftest import Services
-from tests.web.conftest import PASSWORD, account, cheap, open_pool, pool
+from tests.web.conftest import PASSWORD, SECRET_KEY, account, cheap, open_pool, pool
 from tests.web.test_live import served
 
 __all__ = ["open_pool", "pool"]
@@ -85,7 +85,8 @@ async def visiting(chromium: Browser, address: str, width: int = 1280, **given: 
 @pytest.fixture
 async def app(stack: Services, pool: Pool, broker: Broker) -> Litestar:
     """A fresh one: a hub that was closed stays closed."""
-    made = create_app(Settings(database_url=stack.database_url, redis_url=stack.redis_url), pool, broker)
+    settings = Settings(database_url=stack.database_url, redis_url=stack.redis_url, secret_key=SECRET_KEY)
+    made = create_app(settings, pool, broker)
     made.state.web.passwords = cheap()
     return made
 

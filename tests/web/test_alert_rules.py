@@ -200,7 +200,7 @@ async def test_a_channel_that_was_deleted_is_in_no_rule_any_more(client: Client,
 
 async def test_rules_that_cannot_be_read_can_be_mended(client: Client, pool: Pool) -> None:
     monitor = await add_monitor(pool)
-    await fetch(pool, """update monitors set alerts = '{"steps": "all", "new": 1}' returning 1""")
+    await fetch(pool, """update monitors set alerts = '{"of a newer version": 1}' returning 1""")
     page = (await client.get(f"/monitors/{monitor}/edit")).text
     assert "cannot be read as it is stored" in page
     await client.submit(f"/monitors/{monitor}/edit", {**RULES, **await base(client, monitor)})

@@ -9,8 +9,9 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from pinguin.errors import InvalidInput, NotFound, Unavailable
-from pinguin.store import monitors
+from pinguin.store import channels, messages, monitors
 from pinguin.web import pushed, views
+from pinguin.web.channel_views import HELD
 from pinguin.web.chart import RANGES, Range
 from pinguin.web.database import connection
 from pinguin.web.service import Req, Web, is_fragment, of
@@ -46,6 +47,8 @@ async def show_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
     before = views.place(request.query_params.get("before", ""))
     async with connection(web.pool) as conn:
         story = await views.story(conn, exists(monitor_id), span(request), before)
+        told = await channels.told(conn, monitor_id)
+        notified = await messages.notified(conn, monitor_id)
         pinged = story.head.monitor
         push = await pushed.part(request, conn, pinged) if pinged.passive else None
     kind = web.types.get(story.head.monitor.type)
@@ -53,6 +56,9 @@ async def show_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
         request,
         "pages/monitor.html",
         story=story,
+        told=told,
+        notified=notified,
+        held=HELD,
         push=push,
         ranges=RANGES,
         type_title=kind.title if kind else story.head.monitor.type,

@@ -1,0 +1,468 @@
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from litestar import Litestar
+
+from pinguin.alerts.channels import channel_type
+from pinguin.alerts.contract import PLACE
+from pinguin.db import Pool, connection
+from pinguin.secrets import PREFIX, Keys
+from pinguin.store import channels
+from pinguin.web.service import Web
+from tests.factory import add_monitor, fetch
+from tests.store.test_channels import add, broken, outage, set_rules
+from tests.web.conftest import SECRET_KEY, Client, Statements
+from tests.web.test_editing import beside
+from tests.web.test_listing import HOSTILE
+
+OWN = {
+    "name": "ops", "per_minute": "10", "is_default": "on", "quiet_from": "", "quiet_to": "", "quiet_zone": "",
+    "subject_template": "", "body_template": "", **{f"quiet_days.{day}": "on" for day in range(1, 8)},
+}  # fmt: skip
+WEBHOOK = {
+    **OWN, "kind": "webhook", "options.url": "https://chat.test/hook?key=hunter2", "options.method": "POST",
+    "options.timeout_s": "10", "options.verify_tls": "on",
+}  # fmt: skip
+EMAIL = {
+    **OWN, "kind": "email", "options.host": "smtp.test", "options.sender": "pinguin@shop.test",
+    "options.to": "ops@shop.test", "options.security": "starttls", "options.username": "u",
+    "options.password": "hunter2", "options.verify_tls": "on",
+}  # fmt: skip
+
+
+async def stored(pool: Pool, *columns: str) -> tuple[Any, ...]:
+    return (await fetch(pool, f"select {', '.join(columns)} from channels order by id desc limit 1"))[0]
+
+
+async def base(client: Client, channel: int) -> dict[str, str]:
+    """The hidden fields of the edit form."""
+    page = (await client.get(f"/channels/{channel}/edit")).text
+    return dict(re.findall(r'<input type="hidden" name="(channel|updated_at)" value="([^"]+)"', page))
+
+
+async def options(pool: Pool) -> dict[str, Any]:
+    kind, sealed = await stored(pool, "kind", "options")
+    return Keys(SECRET_KEY).unseal_fields(sealed, channel_type(kind).options, PLACE)
+
+
+@asynccontextmanager
+async def answering(status: str, text: str) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A receiver that gives every request the same answer."""
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = re.search(rb"content-length: (\d+)", head.lower())
+        heard.append(head + (await reader.readexactly(int(size[1])) if size else b""))
+        body = text.encode()
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook", heard
+
+
+async def test_without_channels_the_pages_say_that_nobody_is_told(client: Client, pool: Pool) -> None:
+    page = (await client.get("/channels")).text
+    assert "Nobody is told yet" in page
+    for kind in ("webhook", "email", "script", "apprise"):
+        assert f'href="/channels/new?kind={kind}"' in page
+    assert "nobody is told yet" in (await client.get("/")).text
+    await add_monitor(pool)
+    assert "Nobody is told yet." in (await client.get("/")).text
+    channel = await add(pool)
+    assert "is told yet" not in (await client.get("/")).text
+    await client.submit(f"/channels/{channel}/off")
+    assert "Nobody is told yet." in (await client.get("/")).text
+
+
+@pytest.mark.parametrize("kind", ["webhook", "email", "script", "apprise"])
+async def test_the_form_shows_the_options_of_the_kind(client: Client, kind: str) -> None:
+    page = (await client.get(f"/channels/new?kind={kind}")).text
+    assert f'<input type="hidden" name="kind" value="{kind}">' in page
+    assert 'name="options.' in page
+    assert "item.monitor_id" in page
+    assert 'name="is_default" value="on" checked' in page  # the first one is
+
+
+async def test_a_channel_is_added_with_its_secrets_sealed(client: Client, pool: Pool) -> None:
+    answer = await client.submit("/channels/new", EMAIL)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/channels?notice=saved")
+    name, kind, default, zone = await stored(pool, "name", "kind", "is_default", "quiet_zone")
+    assert (name, kind, default, zone) == ("ops", "email", True, None)
+    assert "hunter2" not in str(await fetch(pool, "select options::text from channels"))
+    assert (await options(pool))["password"] == "hunter2"
+    pages = [(await client.get(path)).text for path in ("/channels", "/channels/1/edit", "/channels/1/messages")]
+    for page in pages:
+        assert "ops" in page
+        assert "hunter2" not in page
+        assert PREFIX not in page
+    assert "ops@shop.test" in pages[0]
+    assert "not used yet" in pages[0]
+    assert "saved; type to replace it" in pages[1]
+
+
+async def test_a_secret_is_kept_replaced_or_removed(client: Client, pool: Pool) -> None:
+    await client.submit("/channels/new", EMAIL)
+    (before,) = await stored(pool, "options")
+    sent = {**EMAIL, "options.password": ""}
+    for more, expected in (
+        ({}, "hunter2"), ({"options.password": "new one"}, "new one"),
+        ({"options.password.remove": "on", "options.username": ""}, ""),
+    ):  # fmt: skip
+        answer = await client.submit("/channels/1/edit", {**sent, **await base(client, 1), **more})
+        assert answer.status_code == 303
+        assert (await options(pool))["password"] == expected
+        if not more:
+            assert await stored(pool, "options") == (before,)
+
+
+async def test_what_a_kept_secret_reads_as_is_not_sealed_text(client: Client, pool: Pool) -> None:
+    """A URL that is secret has to be a good one when it is kept, too."""
+    await client.submit("/channels/new", WEBHOOK)
+    answer = await client.submit("/channels/1/edit", {**WEBHOOK, **await base(client, 1), "options.url": ""})
+    assert answer.status_code == 303
+    assert (await options(pool))["url"] == "https://chat.test/hook?key=hunter2"
+    answer = await client.submit("/channels/new", {**EMAIL, "name": "x", "options.password": f"{PREFIX}abc"})
+    assert beside(answer.text, "options-password").startswith(f"Password must not have {PREFIX}")
+
+
+WRONG = [
+    ("name", "", "name", "Name is required"),
+    ("name", "x" * 101, "name", "Name must have at most 100 characters"),
+    ("name", "a\x00b", "name", "Name must not contain control characters"),
+    ("per_minute", "0", "per-minute", "At most must be at least 1"),
+    ("per_minute", "often", "per-minute", "At most must be a whole number"),
+    ("quiet_from", "25:00", "quiet-from", "Quiet from must be a time such as 22:00"),
+    ("quiet_from", "22:00", "quiet-zone", "In the time zone is needed for quiet hours"),
+    ("quiet_zone", "Atlantis", "quiet-zone", "In the time zone 'Atlantis' is no time zone; use one like Europe/Berlin"),
+    ("subject_template", "{{ nothing }}", "subject-template", "Subject line 1: there is no 'nothing'"),
+    ("subject_template", "{% if %}", "subject-template", "Subject line 1: "),
+    ("body_template", "a\n{{ item.monitor.__class__ }}", "body-template", "Text line 2: "),
+    ("body_template", "{{ 9 ** 9999999 }}", "body-template", "Text line 1: "),
+    ("options.host", "", "options-host", "Server is required"),
+    ("options.to", "nobody", "options-to", "To "),
+    ("options.port", "99999", "options-port", "Port must be at most 65535"),
+]
+
+
+async def test_each_mistake_stands_beside_its_field_and_keeps_the_rest(client: Client, pool: Pool) -> None:
+    for name, value, field, words in WRONG:
+        answer = await client.submit("/channels/new", {**EMAIL, "options.username": "kept", name: value})
+        assert answer.status_code == 422, (name, value)
+        assert beside(answer.text, field).startswith(words), (name, beside(answer.text, field))
+        assert 'value="kept"' in answer.text
+        assert "hunter2" not in answer.text
+    assert await fetch(pool, "select 1 from channels") == []
+
+
+async def test_quiet_hours_are_whole_and_leave_a_time(client: Client, pool: Pool) -> None:
+    quiet = {**WEBHOOK, "quiet_from": "22:00", "quiet_to": "06:00", "quiet_zone": "Europe/Berlin"}
+    days = {name: value for name, value in quiet.items() if not name.startswith("quiet_days")}
+    answer = await client.submit("/channels/new", days)
+    assert "Days must be one day at least" in answer.text
+    answer = await client.submit("/channels/new", {**quiet, "quiet_to": "22:00"})
+    assert "must leave a day out" in answer.text
+    assert (await client.submit("/channels/new", {**days, "quiet_days.6": "on"})).status_code == 303
+    assert await stored(pool, "quiet_from::text", "quiet_zone", "quiet_days") == ("22:00:00", "Europe/Berlin", [6])
+    page = (await client.get("/channels/1/edit")).text
+    assert 'value="22:00"' in page
+    assert 'name="quiet_days.6" value="on" checked' in page
+    assert 'name="quiet_days.5" value="on">' in page
+
+
+async def test_a_name_that_is_taken_is_told_beside_it(client: Client, pool: Pool) -> None:
+    await add(pool, name="OPS")
+    answer = await client.submit("/channels/new", WEBHOOK)
+    assert beside(answer.text, "name") == "Name is taken: another channel is called so"
+
+
+async def test_a_stale_edit_is_a_conflict_that_can_be_settled(client: Client, pool: Pool) -> None:
+    await client.submit("/channels/new", WEBHOOK)
+    stale = await base(client, 1)
+    await client.submit("/channels/1/edit", {**WEBHOOK, **stale, "name": "theirs"})
+    answer = await client.submit("/channels/1/edit", {**WEBHOOK, **stale, "name": "mine"})
+    assert answer.status_code == 409
+    assert "Somebody changed this channel after you opened it" in answer.text
+    assert 'value="mine"' in answer.text
+    assert await stored(pool, "name") == ("theirs",)
+    now = dict(re.findall(r'name="(updated_at)" value="([^"]+)"', answer.text))
+    assert (await client.submit("/channels/1/edit", {**WEBHOOK, **now, "name": "mine"})).status_code == 303
+    assert await stored(pool, "name") == ("mine",)
+
+
+@pytest.mark.parametrize("junk", ["", "now", "9" * 50])
+async def test_an_edit_that_is_based_on_nothing_is_a_conflict(client: Client, pool: Pool, junk: str) -> None:
+    await client.submit("/channels/new", WEBHOOK)
+    assert (await client.submit("/channels/1/edit", {**WEBHOOK, "updated_at": junk})).status_code == 409
+
+
+async def test_secrets_that_do_not_open_have_to_be_entered_again(client: Client, pool: Pool, app: Litestar) -> None:
+    await client.submit("/channels/new", EMAIL)
+    web: Web = app.state.web
+    mine, web.keys = web.keys, Keys("another key, not that one")
+    try:
+        page = (await client.get("/channels/1/edit")).text
+        assert "does not open with this key" in page
+        assert 'value="smtp.test"' in page
+        assert (await client.get("/channels")).status_code == 200
+        sent = {**EMAIL, **await base(client, 1), "options.password": "again"}
+        assert (await client.submit("/channels/1/edit", sent)).status_code == 303
+        assert "does not open" not in (await client.get("/channels/1/edit")).text
+        web.keys = Keys()
+        answer = await client.submit("/channels/new", {**EMAIL, "name": "other"})
+        assert "set PINGUIN_SECRET_KEY" in beside(answer.text, "options-password")
+    finally:
+        web.keys = mine
+
+
+async def test_a_test_shows_the_real_answer(client: Client, pool: Pool) -> None:
+    for status, words in (("200 OK", "Delivered"), ("503 Busy", "Not delivered"), ("410 Gone", "Refused")):
+        async with answering(status, "the <b>words</b> of hunter2") as (url, heard):
+            sent = {**WEBHOOK, "name": "", "options.url": url + "?key=hunter2"}
+            answer = await client.submit("/channels/test", sent, headers={"HX-Request": "true"})
+            assert answer.status_code == 200
+            assert "<html" not in answer.text
+            assert words in answer.text
+            assert f"status <b>{status[:3]}</b>" in answer.text
+            assert "the &lt;b&gt;words&lt;/b&gt;" in answer.text
+            assert " ms</b>" in answer.text
+            whole = await client.submit("/channels/test", sent)
+            assert "<html" in whole.text
+            assert words in whole.text
+            assert len(heard) == 2
+            assert b"test" in heard[0]
+    assert await fetch(pool, "select 1 from channels") == []
+
+
+async def test_a_saved_channel_is_tried_with_its_secrets(client: Client, pool: Pool) -> None:
+    async with answering("200 OK", "thanks") as (url, heard):
+        await client.submit("/channels/new", {**WEBHOOK, "options.url": url + "?key=hunter2"})
+        answer = await client.submit("/channels/1/test", headers={"HX-Request": "true"})
+        assert "Delivered" in answer.text
+        assert b"key=hunter2" in heard[0]
+        assert "Delivered" in (await client.submit("/channels/1/test")).text
+        kept = {**WEBHOOK, **await base(client, 1), "options.url": ""}
+        assert "Delivered" in (await client.submit("/channels/test", kept)).text
+        assert b"key=hunter2" in heard[2]
+    assert (await client.submit("/channels/9/test")).status_code == 404
+    assert (await client.submit("/channels/test", {**WEBHOOK, "channel": "x"})).status_code == 404
+
+
+async def test_a_try_with_mistakes_names_them(client: Client) -> None:
+    answer = await client.submit("/channels/test", {**EMAIL, "options.port": "x"}, headers={"HX-Request": "true"})
+    assert "The test was not sent" in answer.text
+    assert "Port must be a whole number" in answer.text
+
+
+async def test_templates_are_previewed(client: Client) -> None:
+    sent = {**EMAIL, "subject_template": "{{ count }} at once", "body_template": "<i>{{ item.kind }}</i>"}
+    for sample, words in (("down", "1 at once"), ("digest", "53 at once"), ("up", "&lt;i&gt;up"), ("<x>", "1 at once")):
+        answer = await client.submit("/channels/preview", {**sent, "sample": sample}, headers={"HX-Request": "true"})
+        assert words in answer.text, sample
+        assert "<html" not in answer.text
+    answer = await client.submit("/channels/preview", {**sent, "subject_template": "{{ count"})
+    assert "<html" in answer.text
+    assert "Subject: line 1" in answer.text
+    assert "&lt;i&gt;down" in answer.text
+    assert "hunter2" not in answer.text
+
+
+async def test_every_kind_of_hostile_input_is_refused_or_shown_as_it_is(client: Client, pool: Pool) -> None:
+    for text in HOSTILE:
+        for path in ("/channels/new", "/channels/test", "/channels/preview"):
+            for name in (
+                "name",
+                "quiet_zone",
+                "subject_template",
+                "options.to",
+                "options.host",
+                "sample",
+                "updated_at",
+            ):
+                answer = await client.submit(
+                    path, {**EMAIL, "options.host": "127.0.0.1", "options.port": "1", name: text}
+                )
+                assert answer.status_code in (200, 303, 422), (path, name, text)
+                assert "<script>alert" not in answer.text
+                assert "<img src=x" not in answer.text
+        await client.submit("/channel-groups/new", {"name": text})
+    page = (await client.get("/channels")).text
+    assert "<script>alert" not in page
+    assert (await client.submit("/channels/new", {**EMAIL, "kind": "<b>"})).status_code == 400
+    assert (await client.get("/channels/new?kind=<b>")).status_code == 400
+
+
+async def test_ids_and_cursors_that_cannot_be_are_told_so(client: Client) -> None:
+    for number in ("0", "99999999999999999999", "9223372036854775807"):
+        for path in ("edit", "delete", "messages"):
+            assert (await client.get(f"/channels/{number}/{path}")).status_code == 404
+        for path in ("edit", "delete", "on", "off", "retry", "test"):
+            assert (await client.submit(f"/channels/{number}/{path}", WEBHOOK)).status_code == 404
+    for before in ("x", "2026-01-01_1", "2026-01-01T00:00:00+00:00_x", "_", "0001-01-01T00:00:00+00:00_" + "9" * 30):
+        assert (await client.get("/messages", params={"before": before})).status_code == 400
+
+
+async def test_the_list_tells_how_each_channel_is(client: Client, pool: Pool) -> None:
+    good, failing, bad = [await add(pool, name=name) for name in ("good", "failing", "bad")]
+    await add(pool, name="resting")
+    await client.submit("/channels/4/off")
+    await message(pool, good, "sent", ("delivered", "200 OK"))
+    await message(pool, failing, "retry", ("failed", "503 <busy>"))
+    await fetch(pool, "update channels set failing_since = now(), failures = 1 where id = %s returning 1", failing)
+    await message(pool, bad, "failed", ("refused", "410 Gone"))
+    await broken(pool, bad)
+    page = (await client.get("/channels")).text
+    states = re.findall(r'class="card channel is-(\w+)" id="channel-(\d)"', page)
+    assert states == [("broken", "3"), ("failing", "2"), ("works", "1"), ("off", "4")]
+    assert "503 &lt;busy&gt;" in page
+    assert "<code>410 Gone</code>" in page
+    assert page.count("Try again</button>") == 2
+    answer = await client.submit(f"/channels/{bad}/retry")
+    assert answer.headers["location"] == "/channels?notice=tried"
+    assert 'is-broken"' not in (await client.get("/channels")).text
+    assert await fetch(pool, "select ended_at is null from pipeline_incidents") == [(False,)]
+
+
+async def message(pool: Pool, channel: int, status: str, *tries: tuple[str, str]) -> int:
+    [(made,)] = await fetch(
+        pool,
+        """insert into messages (channel_id, status, subject, attempts, due_at, ended_at)
+        values (%s, %s, 'shop is down', %s, now() + interval '5 min',
+          case when %s not in ('retry', 'sending') then now() end)
+        returning id""",
+        channel, status, len(tries), status,
+    )  # fmt: skip
+    for outcome, answer in tries:
+        insert = "insert into attempts (message_id, latency_ms, outcome, answer) values (%s, 12.5, %s, %s) returning 1"
+        await fetch(pool, insert, made, outcome, answer)
+    return int(made)
+
+
+async def test_a_deletion_says_who_chose_it_and_leaves_the_log(client: Client, pool: Pool) -> None:
+    ops = await add(pool)
+    await message(pool, ops, "sent", ("delivered", "200 OK"))
+    shop = await add_monitor(pool, name="shop")
+    await set_rules(pool, shop, {"steps": [{"channels": [ops]}]})
+    page = (await client.get(f"/channels/{ops}/delete")).text
+    assert "1 monitor chose it" in page
+    assert "nobody else is told of it" in page
+    assert "It is a default channel" in page
+    assert (await client.submit(f"/channels/{ops}/delete")).headers["location"] == "/channels?notice=deleted"
+    assert "Nobody is told yet" in (await client.get("/channels")).text
+    assert (await client.get(f"/channels/{ops}/edit")).status_code == 404
+    assert "shop is down" in (await client.get("/messages")).text
+
+
+async def test_groups_are_made_changed_and_deleted(client: Client, pool: Pool) -> None:
+    ops, night = await add(pool), await add(pool, name="night")
+    answer = await client.submit("/channel-groups/new", {"name": "all", f"channel.{ops}": "on", "channel.99": "on"})
+    assert answer.status_code == 303
+    assert await fetch(pool, "select name, channel_ids from channel_groups") == [("all", [ops])]
+    for name, words in (("ALL", "Name is taken"), ("", "Name is required"), ("x" * 101, "Name must have at most")):
+        answer = await client.submit("/channel-groups/new", {"name": name, f"channel.{night}": "on"})
+        assert answer.status_code == 422
+        assert words in answer.text
+        assert f'name="channel.{night}" value="on" checked' in answer.text
+    page = (await client.get("/channels")).text
+    mark = re.search(r'name="mark" value="(\d+)"', page)
+    assert mark is not None
+    sent = {"name": "both", "mark": mark[1], f"channel.{ops}": "on", f"channel.{night}": "on"}
+    assert (await client.submit("/channel-groups/1/edit", sent)).status_code == 303
+    assert await fetch(pool, "select name, channel_ids from channel_groups") == [("both", [night, ops])]
+    assert (await client.submit("/channel-groups/1/edit", sent)).status_code == 409
+    await client.submit("/channel-groups/1/delete")
+    assert await fetch(pool, "select 1 from channel_groups") == []
+
+
+async def test_the_log_shows_tries_items_and_what_waits(client: Client, pool: Pool) -> None:
+    ops = await add(pool)
+    shop = await add_monitor(pool, name="shop")
+    await outage(pool, shop)
+    await message(pool, ops, "failed", ("failed", "no answer <within> 10 s"), ("refused", "410 Gone"))
+    for path in ("/messages", f"/channels/{ops}/messages"):
+        page = (await client.get(path)).text
+        assert "goes out now" in page
+        assert "no answer &lt;within&gt; 10 s" in page
+        assert "410 Gone" in page
+        assert "12.5 ms" in page or "12 ms" in page or "13 ms" in page
+    for change, words in (
+        ("notifications set held = 'quiet'", "quiet hours"),
+        ("channels set broken_at = now()", "the channel is broken"),
+    ):
+        await fetch(pool, f"update {change} returning 1")
+        assert words in (await client.get("/messages")).text
+    sent = await message(pool, ops, "sent", ("delivered", "200 OK"))
+    await fetch(pool, "update notifications set message_id = %s, status = 'sent' returning 1", sent)
+    page = (await client.get("/messages")).text
+    assert "Waiting" not in page
+    assert f'<a href="/monitors/{shop}">shop</a>' in page
+
+
+async def test_the_log_has_pages_and_costs_the_same_however_long_it_is(
+    client: Client, pool: Pool, statements: Statements
+) -> None:
+    ops = await add(pool)
+    await message(pool, ops, "sent", ("delivered", "200 OK"))
+    statements.count = 0
+    await client.get("/messages")
+    one = statements.count
+    await fetch(
+        pool,
+        """insert into messages (channel_id, status, subject, created_at)
+        select %s, 'sent', 'number ' || n, now() - n * interval '1 min' from generate_series(1, 70) n returning 1""",
+        ops,
+    )
+    statements.count = 0
+    page = (await client.get("/messages")).text
+    assert statements.count == one
+    seen = []
+    while True:
+        seen += re.findall(r"<b>(shop is down|number \d+)</b>", page)
+        older = re.search(r'rel="next" href="([^"]+)"', page)
+        if older is None:
+            break
+        page = (await client.get(older[1].replace("&amp;", "&"))).text
+    assert seen == ["shop is down", *(f"number {n}" for n in range(1, 71))]
+
+
+async def test_the_list_costs_the_same_however_many_there_are(
+    client: Client, pool: Pool, statements: Statements
+) -> None:
+    counts = []
+    for number in range(3):
+        await message(pool, await add(pool, name=f"c{number}"), "sent", ("delivered", "200 OK"))
+        statements.count = 0
+        await client.get("/channels")
+        counts.append(statements.count)
+    assert len(set(counts)) == 1
+
+
+PATHS = ("/channels", "/channels/new", "/channels/1/edit", "/channels/1/delete", "/channels/1/messages", "/messages")
+POSTS = (
+    "/channels/new", "/channels/test", "/channels/preview", "/channels/1/edit", "/channels/1/test", "/channels/1/off",
+    "/channels/1/retry", "/channels/1/delete", "/channel-groups/new", "/channel-groups/1/edit",
+    "/channel-groups/1/delete",
+)  # fmt: skip
+
+
+async def test_nobody_comes_in_without_a_session_or_a_token(client: Client, pool: Pool) -> None:
+    await add(pool)
+    async with connection(pool) as conn:
+        await channels.create_group(conn, "all", [1])
+    for path in POSTS:
+        assert (await client.post(path, data={**WEBHOOK, "_csrf": "AAAA"})).status_code == 403, path
+    client.cookies.clear()
+    for path in PATHS:
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["location"].startswith("/sign-in")) == (303, True)
+    assert await fetch(pool, "select enabled, archived_at, name from channels") == [(True, None, "ops")]
+    assert await fetch(pool, "select name from channel_groups") == [("all",)]
