@@ -137,6 +137,7 @@ create table messages (
 );
 create unique index messages_open on messages (channel_id) where status in ('sending', 'retry');
 create index messages_created on messages (created_at desc);
+create index messages_channel on messages (channel_id, created_at desc);
 comment on table messages is 'One message to one channel, about one notification or many. Of each channel one is under way at a time.';
 comment on column messages.key is 'The same for every try: receivers that know it drop the second of two.';
 comment on column messages.unsure is 'A try ended without an answer, or with its sender: the provider may have it.';
