@@ -66,6 +66,15 @@ def reason(error: BaseException) -> str:
     return (isinstance(error, OSError) and error.strerror) or type(error).__name__
 
 
+def cause(error: BaseException) -> BaseException:
+    """What the socket or TLS said, below what the libraries above them make of it."""
+    while not isinstance(error, OSError) and (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    while isinstance(error.__cause__, OSError):
+        error = error.__cause__
+    return error
+
+
 def tls_context(verify: bool) -> ssl.SSLContext:
     """Takes some 20 ms: of the authorities of this machine, and those of certifi."""
     context = ssl.create_default_context()

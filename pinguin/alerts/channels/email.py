@@ -23,7 +23,7 @@ from msgspec import Meta
 
 from pinguin.alerts.contract import Answer, ChannelOptions, Context, Failed, NotDelivered, Refused, Rendered
 from pinguin.alerts.mail import composed, is_host, parsed, wrong_address
-from pinguin.alerts.reach import connected, reason, tls_context
+from pinguin.alerts.reach import cause, connected, reason, tls_context
 from pinguin.alerts.words import one_line
 from pinguin.errors import InvalidInput
 from pinguin.fields import Examples, field
@@ -91,7 +91,8 @@ async def send(options: Options, rendered: Rendered, context: Context) -> Answer
     except SMTPResponseException as error:
         raise _failure(error) from None
     except (SMTPException, OSError) as error:  # a connection that is cut, or an answer that is none
-        words = reason(error) if isinstance(error, ssl.SSLError) else one_line(str(error), 300) or reason(error)
+        below = cause(error)
+        words = one_line(str(error), 300) if below is error and str(error) else reason(below)
         raise Failed(f"{context.stage}: {words}", unsure=context.sent) from None
 
 
@@ -111,20 +112,34 @@ async def _session(options: Options, rendered: Rendered, context: Context) -> As
     )
     context.stage = "waiting for the server's greeting"
     try:
-        await client.connect()
+        await client.connect()  # from here on the socket is its own to close
+        await client.ehlo()
         if options.security == "starttls":
-            context.stage = "beginning TLS"
-            await client.starttls(server_hostname=options.host, tls_context=tls)
+            await _begin_tls(client, options, context, tls)
         if options.username:
-            context.stage = "logging in"
-            await client.login(options.username, options.password)
+            await _log_in(client, options, context)
         yield client
         with suppress(SMTPException, OSError, TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 await client.quit()
     finally:
         client.close()
-        sock.close()
+
+
+async def _begin_tls(client: SMTP, options: Options, context: Context, tls: ssl.SSLContext | None) -> None:
+    if not client.supports_extension("starttls"):
+        raise Refused("the server knows no STARTTLS; choose tls, or none")
+    context.stage = "beginning TLS"
+    await client.starttls(server_hostname=options.host, tls_context=tls)
+    await client.ehlo()
+
+
+async def _log_in(client: SMTP, options: Options, context: Context) -> None:
+    if not client.supports_extension("auth"):
+        without = "; perhaps it does with encryption" if options.security == "none" else ""
+        raise Refused(f"the server knows no login (AUTH){without}")
+    context.stage = "logging in"
+    await client.login(options.username, options.password)
 
 
 async def _transaction(client: SMTP, options: Options, rendered: Rendered, context: Context) -> Answer:
@@ -133,7 +148,6 @@ async def _transaction(client: SMTP, options: Options, rendered: Rendered, conte
     utf8 = not all(address.isascii() for address in (sender, *left))
     encoding = "utf-8" if utf8 else "ascii"
     context.stage = "naming the sender"
-    await client.ehlo()
     if utf8 and not client.supports_extension("smtputf8"):
         raise Refused("the server takes no addresses with other letters than ASCII (SMTPUTF8)")
     await client.mail(sender, options=["SMTPUTF8"] if utf8 else [], encoding=encoding)

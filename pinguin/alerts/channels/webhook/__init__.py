@@ -28,7 +28,7 @@ from pinguin.alerts import payload
 from pinguin.alerts.channels.webhook.options import EXAMPLES, PORTS, Options, secrets
 from pinguin.alerts.contract import MOST_ANSWER, Answer, Context, Failed, Refused, Rendered
 from pinguin.alerts.http_answer import failure, told
-from pinguin.alerts.reach import Address, addresses, reason, shown, tls_context
+from pinguin.alerts.reach import Address, addresses, cause, reason, shown, tls_context
 from pinguin.alerts.render import fill
 from pinguin.alerts.sandbox import TemplateFailed
 
@@ -106,7 +106,7 @@ async def _exchange(
         try:
             return await _answer(request, options, context)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            why = f"{shown(address[1])}: {reason(_cause(error))}"
+            why = f"{shown(address[1])}: {reason(cause(error))}"
         except (httpx.TransportError, OSError) as error:
             words = f"{shown(address[1])}: {_in_words(error)}"
             raise Failed(words, unsure=context.sent) from None
@@ -156,15 +156,6 @@ async def _beginning(response: httpx.Response) -> str:
 @cache
 def _tls(verify: bool) -> ssl.SSLContext:
     return tls_context(verify)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What the socket or TLS said, below what httpx and the libraries under it make of it."""
-    while not isinstance(error, OSError) and (below := error.__cause__ or error.__context__) is not None:
-        error = below
-    while isinstance(error.__cause__, OSError):
-        error = error.__cause__
-    return error
 
 
 def _in_words(error: BaseException) -> str:
