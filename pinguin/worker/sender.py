@@ -34,6 +34,8 @@ MOST = 8
 FIRST_S, LAST_S, PATIENT_S = 5.0, 900.0, 3600.0
 """Seconds to the second try, the most between two, and the most that a provider may ask for."""
 DATABASE_S = 5.0
+CLAIM_S = 30.0
+"""To gather a thousand notifications takes a slow database seconds; one that takes longer than this is away."""
 
 
 class Sender:
@@ -87,7 +89,7 @@ class Sender:
             await cancel(*waits)
 
     async def _claim(self) -> Claimed | None:
-        async with connection(self._pool, within_s=DATABASE_S) as conn:
+        async with connection(self._pool, within_s=CLAIM_S) as conn:
             return await alerts.claim(conn, self._name, LEASE_S)
 
     def _start(self, claimed: Claimed) -> None:

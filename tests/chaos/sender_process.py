@@ -28,7 +28,7 @@ class Dawdler(Courier):
 
 
 async def main(url: str, name: str, lease_s: float) -> None:
-    sender.LEASE_S = lease_s
+    sender.LEASE_S, sender.TRY_S = lease_s, lease_s / 2
     settings = Settings(database_url=url)
     with stop_on_signal() as stop:
         async with make_pool(url, 2) as pool:

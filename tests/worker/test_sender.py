@@ -201,7 +201,8 @@ async def test_a_provider_that_asks_for_patience_gets_it(pool: Pool, provider: R
 async def test_a_sender_that_is_gone_is_followed_by_another(
     pool: Pool, provider: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "LEASE_S", 1.0)
+    monkeypatch.setattr(sending, "LEASE_S", 4.0)
+    monkeypatch.setattr(sending, "TRY_S", 2.0)
     monitor = await add_monitor(pool, failure_threshold=1)
     stalled = asyncio.Event()
 
