@@ -21,7 +21,7 @@ from pinguin.store.channels import Channel
 from pinguin.web import channel_form, channel_views
 from pinguin.web.channel_form import DAYS, NOTHING, TEMPLATES, Form, Saved, zones
 from pinguin.web.database import connection
-from pinguin.web.gate import form
+from pinguin.web.gate import EDITOR, form
 from pinguin.web.routes.channels import exists, off, send_test
 from pinguin.web.service import Req, Web, aware, is_fragment, of
 from pinguin.web.templating import render
@@ -35,7 +35,7 @@ def _kind(web: Web, name: str) -> ChannelType:
     return web.kinds[wanted]
 
 
-@get("/channels/new")
+@get("/channels/new", opt=EDITOR)
 async def show_new(request: Req) -> Template:
     web = of(request)
     kind = _kind(web, request.query_params.get("kind", ""))
@@ -57,7 +57,7 @@ async def create(request: Req) -> Response[Any]:
     return Redirect("/channels?notice=saved", status_code=303)
 
 
-@get("/channels/{channel_id:int}/edit")
+@get("/channels/{channel_id:int}/edit", opt=EDITOR)
 async def show_edit(request: Req, channel_id: FromPath[int]) -> Template:
     web = of(request)
     async with connection(web.pool) as conn:

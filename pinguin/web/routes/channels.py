@@ -19,7 +19,7 @@ from pinguin.store.channels import Channel
 from pinguin.web import channel_views, forms
 from pinguin.web.channel_views import HELD, Shown
 from pinguin.web.database import connection
-from pinguin.web.gate import form
+from pinguin.web.gate import EDITOR, form
 from pinguin.web.service import Req, Web, is_fragment, of
 from pinguin.web.templating import render
 
@@ -120,7 +120,7 @@ async def try_again(request: Req, channel_id: FromPath[int]) -> Redirect:
     return Redirect("/channels?notice=tried", status_code=303)
 
 
-@get("/channels/{channel_id:int}/delete")
+@get("/channels/{channel_id:int}/delete", opt=EDITOR)
 async def show_delete(request: Req, channel_id: FromPath[int]) -> Template:
     async with connection(of(request).pool) as conn:
         channel = await channels.get(conn, exists(channel_id))

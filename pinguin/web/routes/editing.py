@@ -20,7 +20,7 @@ from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import monitor_form, views
 from pinguin.web.alert_form import ALERT, Known
 from pinguin.web.database import connection
-from pinguin.web.gate import form
+from pinguin.web.gate import EDITOR, form
 from pinguin.web.monitor_form import Form
 from pinguin.web.routes.monitor import announce, exists
 from pinguin.web.service import Req, Web, aware, is_fragment, of
@@ -59,7 +59,7 @@ async def _known(web: Web, source: Monitor | None, *, own: bool = False) -> Know
     return Known(choices, source.alerts, source.depends_on, source.id if own else None)
 
 
-@get("/monitors/new")
+@get("/monitors/new", opt=EDITOR)
 async def show_new(request: Req) -> Template:
     web = of(request)
     source = await _source(web, request.query_params.get("from", ""))
@@ -95,7 +95,7 @@ async def create(request: Req) -> Response[Any]:
     return Redirect(f"/monitors/{monitor_id}", status_code=303)
 
 
-@get("/monitors/{monitor_id:int}/edit")
+@get("/monitors/{monitor_id:int}/edit", opt=EDITOR)
 async def show_edit(request: Req, monitor_id: FromPath[int]) -> Template:
     web = of(request)
     async with connection(web.pool) as conn:

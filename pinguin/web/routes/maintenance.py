@@ -15,7 +15,7 @@ from pinguin.maintenance import LONGEST
 from pinguin.store import maintenance, maintenance_windows, monitors
 from pinguin.store.maintenance_windows import PastWindow
 from pinguin.web.database import connection
-from pinguin.web.gate import form
+from pinguin.web.gate import EDITOR, form
 from pinguin.web.maintenance_form import length
 from pinguin.web.maintenance_words import in_words, in_zone
 from pinguin.web.routes.monitor import exists
@@ -99,7 +99,7 @@ async def extend(request: Req, maintenance_id: FromPath[int]) -> Redirect:
     )
 
 
-@get("/maintenance/{maintenance_id:int}/delete")
+@get("/maintenance/{maintenance_id:int}/delete", opt=EDITOR)
 async def show_delete(request: Req, maintenance_id: FromPath[int]) -> Template:
     async with connection(of(request).pool) as conn:
         found = await maintenance.get(conn, exists(maintenance_id))

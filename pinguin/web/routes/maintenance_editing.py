@@ -19,7 +19,7 @@ from pinguin.store.monitors import Filter
 from pinguin.wallclock import zones
 from pinguin.web import maintenance_form
 from pinguin.web.database import connection
-from pinguin.web.gate import form
+from pinguin.web.gate import EDITOR, form
 from pinguin.web.maintenance_form import MONITOR, TITLES, Form, Preview
 from pinguin.web.maintenance_words import in_zone
 from pinguin.web.routes.maintenance import NEXT, announce
@@ -31,7 +31,7 @@ FOUND = 20
 """Monitors on offer at once; for others one searches."""
 
 
-@get("/maintenance/new")
+@get("/maintenance/new", opt=EDITOR)
 async def show_new(request: Req) -> Template:
     zone = _zone_asked(request)
     shown = maintenance_form.blank(request.query_params.get("kind") or "once", zone or "UTC")
@@ -59,7 +59,7 @@ async def create(request: Req) -> Response[Any]:
     return Redirect("/maintenance?notice=saved", status_code=303)
 
 
-@get("/maintenance/{maintenance_id:int}/edit")
+@get("/maintenance/{maintenance_id:int}/edit", opt=EDITOR)
 async def show_edit(request: Req, maintenance_id: FromPath[int]) -> Template:
     async with connection(of(request).pool) as conn:
         found = await maintenance.get(conn, exists(maintenance_id))

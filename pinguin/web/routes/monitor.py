@@ -14,6 +14,7 @@ from pinguin.web import pushed, views
 from pinguin.web.channel_views import HELD
 from pinguin.web.chart import RANGES, Range
 from pinguin.web.database import connection
+from pinguin.web.gate import EDITOR
 from pinguin.web.service import Req, Web, is_fragment, of
 from pinguin.web.templating import render
 
@@ -114,7 +115,7 @@ async def _enable(request: Req, monitor_id: int, *, enabled: bool) -> Redirect:
     return Redirect(f"/monitors/{monitor_id}", status_code=303)
 
 
-@get("/monitors/{monitor_id:int}/delete")
+@get("/monitors/{monitor_id:int}/delete", opt=EDITOR)
 async def show_delete(request: Req, monitor_id: FromPath[int]) -> Template:
     async with connection(of(request).pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
