@@ -15,7 +15,7 @@ from pinguin.store import incidents
 from pinguin.store.incidents import Filter, Incident
 from pinguin.web.database import connection
 
-PART = 1000
+PART = 500
 
 COLUMNS = (
     "id", "state", "monitor_id", "monitor", "type", "target", "tags", "started_at", "confirmed_at", "ended_at",

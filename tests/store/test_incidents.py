@@ -209,6 +209,29 @@ async def test_many_are_acknowledged_at_once_and_those_that_are_over_are_not(poo
     assert await acknowledged(pool, [10**6]) == []
 
 
+async def test_people_and_senders_at_once_wait_for_nobody_in_a_circle(pool: Pool) -> None:
+    """Afterwards nothing is left to remind of, or to escalate."""
+    channels = [await add_channel(pool, f"c{n}") for n in range(2)]
+    steps = ", ".join(f'{{"after_s": {n * 10}, "channels": {channels}}}' for n in range(3))
+    ids = [(await broken(pool, f"m{n}", alerts=f'{{"steps": [{steps}], "remind_every_s": 60}}'))[1] for n in range(6)]
+    due = "update notifications set due_at = now() - interval '5 seconds' where status = 'waiting' returning 1"
+    await fetch(pool, due)
+
+    async def send() -> None:
+        ((message,),) = await fetch(pool, "select gather_message('test', interval '1 minute')")
+        if message is not None:
+            await fetch(pool, "select mark_delivered(%s, 'test', 'ok', 1, 'down')", message)
+
+    people = [acknowledged(pool, some) for some in (ids[:4], ids[2:], list(reversed(ids)))]
+    await asyncio.gather(send(), *people, send(), send())
+    for _ in channels:
+        await fetch(pool, due)
+        await send()
+    left = "select kind, step from notifications where status in ('waiting', 'taken')"
+    assert await fetch(pool, left) == []
+    assert await fetch(pool, "select count(*) from incident_events where kind = 'acknowledged'") == [(6,)]
+
+
 async def test_an_acknowledged_outage_that_recovers_is_closed_as_ever(pool: Pool) -> None:
     monitor, incident = await broken(pool)
     await acknowledged(pool, [incident])
