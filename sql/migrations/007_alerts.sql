@@ -510,7 +510,7 @@ declare
   soon constant timestamptz := now() + interval '15 seconds';
 begin
   return query
-  with due as (
+  with due as materialized (
     select n.*, m.alerts, m.archived_at is not null as deleted, i.started_at, i.confirmed_at, i.ended_at, i.closed_by,
       i.acknowledged_at, i.snoozed_until, s.status as status_now, told.status as told, told.due_at as told_due,
       told.held as told_held
@@ -523,7 +523,7 @@ begin
     order by n.due_at, n.id
     limit most
     for no key update of n skip locked
-  ), flaps as (
+  ), flaps as materialized (
     select d.monitor_id, exists (
         select from notifications f
         where f.monitor_id = d.monitor_id and f.channel_id = wanted.id and f.kind = 'stable' and f.status = 'waiting') as open,
@@ -540,7 +540,8 @@ begin
         when deleted then 'deleted'
         when answers is not null and told in ('cancelled', 'failed') then 'untold'
         when due.kind in ('down', 'reminder') and due.ended_at is not null and (due.kind = 'reminder' or due.step > 0
-          or closed_by not in ('recovery', 'hand') or held = 'snoozed' or was_excused(due.monitor_id, due.confirmed_at, due.ended_at, due.created_at)) then 'over'
+          or closed_by not in ('recovery', 'hand') or held = 'snoozed'
+          or was_excused(due.monitor_id, due.confirmed_at, due.ended_at, due.created_at)) then 'over'
         when due.kind in ('down', 'reminder') and acknowledged_at is not null then 'acknowledged'
         when due.kind = 'reminder' and coalesce((due.alerts ->> 'remind_every_s')::integer, 0) = 0 then 'off'
         when due.kind in ('degraded', 'unknown', 'pipeline') and exists (

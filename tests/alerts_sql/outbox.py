@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,7 +36,6 @@ class Outbox:
 
     pool: Pool
     sender: str = "sender"
-    names: dict[int, str] = field(default_factory=dict)
 
     async def channel(self, name: str = "phone", *, default: bool = True, **values: Any) -> int:
         row = {
@@ -49,9 +48,7 @@ class Outbox:
         }
         columns, places = ", ".join(row), ", ".join(["%s"] * len(row))
         statement = f"insert into channels ({columns}) values ({places}) returning id"
-        channel_id = int((await fetch(self.pool, statement, *row.values()))[0][0])
-        self.names[channel_id] = name
-        return channel_id
+        return int((await fetch(self.pool, statement, *row.values()))[0][0])
 
     async def monitor(self, name: str = "shop", rules: dict[str, Any] | None = None, **values: Any) -> int:
         values = {"failure_threshold": 1, "alerts": Jsonb(rules or {}), **values}
@@ -66,17 +63,20 @@ class Outbox:
 
     async def seen(self, monitors: int | Sequence[int], outcomes: str, every_s: float = 60) -> None:
         """One result a letter: u(p), g (degraded), d(own), n (unknown); time goes by after each."""
-        ids = [monitors] if isinstance(monitors, int) else monitors
+        ids = [monitors] if isinstance(monitors, int) else list(monitors)
         for letter in outcomes:
-            await record(self.pool, [await self.result(monitor, letter) for monitor in ids])
+            await record(self.pool, await self.results(ids, letter))
             await self.later(every_s)
 
-    async def result(self, monitor: int, letter: str) -> Result:
-        version = await fetch(self.pool, "select version from monitors where id = %s", monitor)
+    async def results(self, monitors: Sequence[int], letter: str) -> list[Result]:
+        versions = await fetch(self.pool, "select id, version from monitors where id = any(%s) order by id", monitors)
         status, now = LETTERS[letter], datetime.now(UTC)
         reason, message = ("refused", "connection refused") if letter == "d" else (None, None)
         latency_ms = 12.5 if status.answers else None
-        return Result(monitor, now, "local", version[0][0], status, now, latency_ms, reason, message)
+        return [
+            Result(monitor, now, "local", version, status, now, latency_ms, reason, message)
+            for monitor, version in versions
+        ]
 
     async def later(self, seconds: float) -> None:
         by = timedelta(seconds=seconds)

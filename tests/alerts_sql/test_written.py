@@ -26,9 +26,9 @@ async def test_a_first_result_that_is_down_is_told_once(outbox: Outbox) -> None:
 async def test_what_is_recorded_twice_is_told_once(outbox: Outbox) -> None:
     await outbox.channel()
     shop = await outbox.monitor()
-    down = await outbox.result(shop, "d")
+    down = await outbox.results([shop], "d")
     for _ in range(3):
-        await record(outbox.pool, [down])
+        await record(outbox.pool, down)
     assert await outbox.told() == ["phone: down shop"]
 
 
@@ -36,7 +36,7 @@ async def test_recorders_that_race_tell_once(outbox: Outbox) -> None:
     """TRAP 5."""
     await outbox.channel()
     monitors = [await outbox.monitor(f"m{n}") for n in range(5)]
-    batch = [await outbox.result(monitor, "d") for monitor in monitors]
+    batch = await outbox.results(monitors, "d")
     await asyncio.gather(*(record(outbox.pool, part) for part in (batch, batch[::-1], batch[2:], batch[:3])))
     await outbox.later(2)
     assert await outbox.told() == ["phone: " + ", ".join(f"down m{n}" for n in range(5))]
