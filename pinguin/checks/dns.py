@@ -18,13 +18,14 @@ import dns.reversename
 import msgspec
 
 from pinguin.checks import dns_answer
+from pinguin.checks.common import Authorities, SlowMs, wrong_tls
 from pinguin.checks.contract import CheckOptions, Context, Outcome
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.dns_query import NotDns, SystemServers, Truncated, over_tcp, over_udp
 from pinguin.checks.engine.dns_types import RecordType
 from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.resolve import Address, IpVersion
-from pinguin.checks.engine.secure import Demand, secure, wrong_pem
+from pinguin.checks.engine.secure import Demand, secure
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.checks.findings import conclude
@@ -89,9 +90,7 @@ class Options(CheckOptions, frozen=True):
         Literal["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP", "NOTAUTH"],
         field("Response code", "NXDOMAIN: the name must not exist.", advanced=True),
     ] = "NOERROR"
-    slow_ms: Annotated[
-        int, field("Slow above", "An answer that takes longer is degraded. 0 is no limit.", unit="ms", ge=0, le=600_000)
-    ] = 0
+    slow_ms: SlowMs = 0
     resolver: Annotated[
         str,
         field(
@@ -141,16 +140,7 @@ class Options(CheckOptions, frozen=True):
         field("Least TTL", "A shorter one is down. 0 is no limit.", unit="s", advanced=True, ge=0, le=2_147_483_647),
     ] = 0
     verify_tls: Annotated[bool, field("Verify the certificate", "Of the name server, over TLS.", advanced=True)] = True
-    ca_certificates: Annotated[
-        str,
-        field(
-            "Own authorities",
-            "Certificates in PEM form, trusted beside the system's.",
-            widget="textarea",
-            advanced=True,
-            max_length=100_000,
-        ),
-    ] = ""
+    ca_certificates: Authorities = ""
     server_name: Annotated[
         str,
         field(
@@ -172,8 +162,7 @@ class Options(CheckOptions, frozen=True):
             "expected": "must be empty where an error is wanted" if self.expected and self.rcode != "NOERROR" else None,
             "authority": dns_answer.wrong_authority(self.authority),
             "minimum_serial": "is for SOA alone" if self.minimum_serial and self.record_type != "SOA" else None,
-            "ca_certificates": wrong_pem(self.ca_certificates),
-            "server_name": wrong_host(self.server_name) if self.server_name else None,
+            **wrong_tls(self),
         }
         found = {name: words for name, words in wrong.items() if words}
         if found:

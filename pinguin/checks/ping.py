@@ -11,10 +11,11 @@ import math
 from time import perf_counter
 from typing import Annotated
 
+from pinguin.checks.common import Host, IpVersion
 from pinguin.checks.contract import CheckOptions, Context, Outcome
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.icmp import EchoSocket, Pinger, icmp_permission
-from pinguin.checks.engine.resolve import Address, IpVersion
+from pinguin.checks.engine.resolve import Address
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.verdict import too_slow, wrong_host
 from pinguin.errors import CheckFailed, InvalidInput
@@ -41,9 +42,7 @@ EXAMPLES: Examples = [
 
 
 class Options(CheckOptions, frozen=True):
-    host: Annotated[
-        str, field("Host", "A name or an address.", placeholder="example.org", min_length=1, max_length=253)
-    ]
+    host: Host
     count: Annotated[int, field("Packets", "How many to send.", ge=1, le=100)] = 3
     interval_ms: Annotated[
         int,
@@ -74,7 +73,7 @@ class Options(CheckOptions, frozen=True):
         ),
     ] = 0
     size: Annotated[int, field("Packet size", "Without the headers.", unit="bytes", advanced=True, ge=8, le=65000)] = 56
-    ip_version: Annotated[IpVersion, field("IP version", "Which addresses of the name to use.", advanced=True)] = "any"
+    ip_version: IpVersion = "any"
 
     def __post_init__(self) -> None:
         wrong = wrong_host(self.host)

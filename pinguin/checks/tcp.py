@@ -10,13 +10,26 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pinguin.checks.common import (
+    Authorities,
+    CertificateDays,
+    ClientCertificate,
+    ClientKey,
+    Host,
+    IpVersion,
+    Port,
+    ServerName,
+    SlowMs,
+    TlsMinimum,
+    VerifyTls,
+    wrong_tls,
+)
 from pinguin.checks.contract import CheckOptions, Context, Outcome
 from pinguin.checks.engine import starttls
 from pinguin.checks.engine.dial import dial
 from pinguin.checks.engine.failures import failure_of
-from pinguin.checks.engine.resolve import IpVersion
 from pinguin.checks.engine.script import SECRET, Step, Talk, as_bytes
-from pinguin.checks.engine.secure import Demand, Secured, TlsVersion, secure, wrong_identity, wrong_pem
+from pinguin.checks.engine.secure import Demand, Secured, secure
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.checks.verdict import soon_over, too_slow, wrong_host
@@ -44,10 +57,8 @@ EXAMPLES: Examples = [
 
 
 class Options(CheckOptions, frozen=True):
-    host: Annotated[
-        str, field("Host", "A name or an address.", placeholder="db.example.org", min_length=1, max_length=253)
-    ]
-    port: Annotated[int, field("Port", ge=1, le=65535)]
+    host: Host
+    port: Port
     tls: Annotated[
         Literal["no", "direct", "smtp", "imap", "pop3", "ftp", "postgres", "ldap"],
         field("TLS", "direct: from the first byte. The others: asked for as that protocol does it (STARTTLS)."),
@@ -84,71 +95,21 @@ class Options(CheckOptions, frozen=True):
             "Secret", f"Stands for {SECRET} in what is sent; never shown.", secret=True, advanced=True, max_length=500
         ),
     ] = ""
-    slow_ms: Annotated[
-        int, field("Slow above", "A check that takes longer is degraded. 0 is no limit.", unit="ms", ge=0, le=600_000)
-    ] = 0
-    certificate_days: Annotated[
-        int,
-        field(
-            "Warn before the certificate ends",
-            "With fewer days left on any certificate of the chain, the monitor is degraded. 0 turns this off.",
-            unit="days",
-            advanced=True,
-            ge=0,
-            le=365,
-        ),
-    ] = 14
-    verify_tls: Annotated[
-        bool, field("Verify the certificate", "Its authority, its dates and its names.", advanced=True)
-    ] = True
-    ca_certificates: Annotated[
-        str,
-        field(
-            "Own authorities",
-            "Certificates in PEM form, trusted beside the system's.",
-            widget="textarea",
-            advanced=True,
-            max_length=100_000,
-        ),
-    ] = ""
-    server_name: Annotated[
-        str,
-        field(
-            "Server name",
-            "Asked for in TLS (SNI), and the name that the certificate must be for. Empty: the host.",
-            advanced=True,
-            max_length=253,
-        ),
-    ] = ""
-    tls_minimum: Annotated[
-        TlsVersion, field("Oldest TLS version", "A server that speaks only older ones is down.", advanced=True)
-    ] = "1.2"
-    client_certificate: Annotated[
-        str,
-        field(
-            "Client certificate", "In PEM form, with its chain.", widget="textarea", advanced=True, max_length=50_000
-        ),
-    ] = ""
-    client_key: Annotated[
-        str,
-        field(
-            "Client key",
-            "In PEM form, not encrypted.",
-            widget="textarea",
-            secret=True,
-            advanced=True,
-            max_length=20_000,
-        ),
-    ] = ""
-    ip_version: Annotated[IpVersion, field("IP version", "Which addresses of the name to use.", advanced=True)] = "any"
+    slow_ms: SlowMs = 0
+    certificate_days: CertificateDays = 14
+    verify_tls: VerifyTls = True
+    ca_certificates: Authorities = ""
+    server_name: ServerName = ""
+    tls_minimum: TlsMinimum = "1.2"
+    client_certificate: ClientCertificate = ""
+    client_key: ClientKey = ""
+    ip_version: IpVersion = "any"
 
     def __post_init__(self) -> None:
         found = {
             "host": wrong_host(self.host),
-            "server_name": wrong_host(self.server_name) if self.server_name else None,
-            "ca_certificates": wrong_pem(self.ca_certificates),
             "steps": self._wrong_steps(),
-            **wrong_identity(self.client_certificate, self.client_key),
+            **wrong_tls(self),
         }
         wrong = {name: words for name, words in found.items() if words}
         if wrong:

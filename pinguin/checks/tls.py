@@ -11,14 +11,25 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pinguin.checks.common import (
+    Authorities,
+    ClientCertificate,
+    ClientKey,
+    Host,
+    IpVersion,
+    Port,
+    ServerName,
+    SlowMs,
+    TlsMinimum,
+    wrong_tls,
+)
 from pinguin.checks.contract import CheckOptions, Context, Outcome
 from pinguin.checks.engine import starttls
 from pinguin.checks.engine.certificate import now
 from pinguin.checks.engine.chain import BROKEN_HASHES, Link, out_of_order
 from pinguin.checks.engine.dial import dial
 from pinguin.checks.engine.failures import failure_of
-from pinguin.checks.engine.resolve import IpVersion
-from pinguin.checks.engine.secure import Demand, Secured, TlsVersion, secure, wrong_identity, wrong_pem
+from pinguin.checks.engine.secure import Demand, Secured, TlsVersion, secure
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.findings import Finding, conclude
 from pinguin.checks.verdict import too_slow, wrong_host
@@ -49,10 +60,8 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 class Options(CheckOptions, frozen=True):
-    host: Annotated[
-        str, field("Host", "A name or an address.", placeholder="example.org", min_length=1, max_length=253)
-    ]
-    port: Annotated[int, field("Port", ge=1, le=65535)] = 443
+    host: Host
+    port: Port = 443
     starttls: Annotated[
         Literal["no", "smtp", "imap", "pop3", "ftp", "postgres", "ldap"],
         field("STARTTLS", "no: TLS from the first byte. The others: asked for as that protocol does it."),
@@ -71,38 +80,16 @@ class Options(CheckOptions, frozen=True):
         int,
         field("Down before it ends", "With fewer days left, it is down. 0 turns this off.", unit="days", ge=0, le=365),
     ] = 3
-    slow_ms: Annotated[
-        int,
-        field("Slow above", "A handshake that takes longer is degraded. 0 is no limit.", unit="ms", ge=0, le=600_000),
-    ] = 0
-    server_name: Annotated[
-        str,
-        field(
-            "Server name",
-            "Asked for in TLS (SNI), and the name that the certificate must be for. Empty: the host.",
-            advanced=True,
-            max_length=253,
-        ),
-    ] = ""
+    slow_ms: SlowMs = 0
+    server_name: ServerName = ""
     verify_tls: Annotated[
         bool,
         field(
             "Verify the certificate", "Its authority, its dates and its names. The rest counts anyway.", advanced=True
         ),
     ] = True
-    ca_certificates: Annotated[
-        str,
-        field(
-            "Own authorities",
-            "Certificates in PEM form, trusted beside the system's.",
-            widget="textarea",
-            advanced=True,
-            max_length=100_000,
-        ),
-    ] = ""
-    tls_minimum: Annotated[
-        TlsVersion, field("Oldest TLS version", "A server that speaks only older ones is down.", advanced=True)
-    ] = "1.2"
+    ca_certificates: Authorities = ""
+    tls_minimum: TlsMinimum = "1.2"
     minimum_rsa_bits: Annotated[
         int,
         field(
@@ -152,33 +139,16 @@ class Options(CheckOptions, frozen=True):
             max_length=20,
         ),
     ] = msgspec.field(default_factory=list)
-    client_certificate: Annotated[
-        str,
-        field(
-            "Client certificate", "In PEM form, with its chain.", widget="textarea", advanced=True, max_length=50_000
-        ),
-    ] = ""
-    client_key: Annotated[
-        str,
-        field(
-            "Client key",
-            "In PEM form, not encrypted.",
-            widget="textarea",
-            secret=True,
-            advanced=True,
-            max_length=20_000,
-        ),
-    ] = ""
-    ip_version: Annotated[IpVersion, field("IP version", "Which addresses of the name to use.", advanced=True)] = "any"
+    client_certificate: ClientCertificate = ""
+    client_key: ClientKey = ""
+    ip_version: IpVersion = "any"
 
     def __post_init__(self) -> None:
         found = {
             "host": wrong_host(self.host),
-            "server_name": wrong_host(self.server_name) if self.server_name else None,
             "critical_days": self._wrong_days(),
-            "ca_certificates": wrong_pem(self.ca_certificates),
             "fingerprints": self._wrong_fingerprints(),
-            **wrong_identity(self.client_certificate, self.client_key),
+            **wrong_tls(self),
         }
         wrong = {name: words for name, words in found.items() if words}
         if wrong:

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import fields
 
 from pinguin.checks import check_type, check_types
-from pinguin.checks.http.options import parse_proxy
+from pinguin.checks.http.reading import parse_proxy
 from pinguin.errors import InvalidInput
 
 OAUTH = {

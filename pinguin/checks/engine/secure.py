@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -24,6 +23,7 @@ from pinguin.checks.contract import Context
 from pinguin.checks.engine import certificate
 from pinguin.checks.engine.chain import MOST_SHOWN, Link, read_chain
 from pinguin.checks.engine.failures import failure_of
+from pinguin.checks.engine.refusals import handshake_words, refusal
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.errors import CheckFailed
@@ -304,51 +304,5 @@ def _failure(error: ssl.SSLError, wire: Wire, name: str, demand: Demand, context
         sentence = refusal(error.verify_code, error.verify_message, sent, names, name, certificate.now())
         return CheckFailed("certificate", sentence, evidence={"verify_code": error.verify_code})
     if _CERTIFICATE_REQUEST in contexts.heard(wire.sock):
-        return CheckFailed("tls", f"{wire.address} {_about_client(demand)}: {handshake_words(error, demand)}")
-    return CheckFailed("tls", f"the TLS handshake with {wire.address} failed: {handshake_words(error, demand)}")
-
-
-def refusal(code: int, words: str, sent: Sequence[Link], names: Sequence[str], name: str, now: datetime) -> str:
-    """Why OpenSSL refused the chain, from its X509_V_ERR_… code, which is the same in all its versions."""
-    leaf = sent[0] if sent else None
-    match code:
-        case 10:
-            return _expired(sent, name, now)
-        case 9:
-            since = f", only from {leaf.not_before:%Y-%m-%d}" if leaf and leaf.not_before > now else ""
-            return f"the certificate of {name} is not valid yet{since}"
-        case 18:
-            return f"the certificate of {name} is self-signed"
-        case 20 | 21 if leaf and not leaf.is_root and not any(leaf.signer == link.holder for link in sent[1:]):
-            missing = f"{leaf.issuer} is unknown here, and the server does not send it"
-            return f"the certificate of {name} comes from an unknown authority: {missing}"
-        case 19 | 20 | 21:
-            who = f": {sent[-1].issuer}" if sent else ""
-            return f"the certificate of {name} comes from an unknown authority{who}"
-        case 62 | 64:
-            only = f", only for {', '.join(names[:5])}" if names else ""
-            return f"the certificate is not for {name}{only}"
-        case 66 | 67:
-            return f"a key in the certificate chain of {name} is too short"
-        case 68:
-            return f"a certificate in the chain of {name} is signed with a broken hash (SHA-1 or MD5)"
-    return f"the certificate of {name} is refused: {words}"
-
-
-def _expired(sent: Sequence[Link], name: str, now: datetime) -> str:
-    for number, link in enumerate(sent):
-        if link.not_after <= now:
-            whose = f"certificate {link.subject}, in the chain of {name}," if number else f"certificate of {name}"
-            return f"the {whose} expired on {link.not_after:%Y-%m-%d} ({-link.days_left(now)} days ago)"
-    return f"a certificate above that of {name} has expired"
-
-
-def handshake_words(error: ssl.SSLError, demand: Demand) -> str:
-    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return "the other side closed the connection"
-    match error.reason:
-        case "WRONG_VERSION_NUMBER" | "PACKET_LENGTH_TOO_LONG" | "HTTP_REQUEST" | "RECORD_LAYER_FAILURE":
-            return "the other side does not speak TLS"
-        case "UNSUPPORTED_PROTOCOL" | "TLSV1_ALERT_PROTOCOL_VERSION":
-            return f"it does not speak TLS {demand.least} or newer"
-    return (error.reason or "no reason given").lower().replace("_", " ")
+        return CheckFailed("tls", f"{wire.address} {_about_client(demand)}: {handshake_words(error, demand.least)}")
+    return CheckFailed("tls", f"the TLS handshake with {wire.address} failed: {handshake_words(error, demand.least)}")

@@ -17,7 +17,8 @@ from pinguin.checks.contract import Context
 from pinguin.checks.engine import certificate, openssl
 from pinguin.checks.engine.chain import MOST_SHOWN, Link, read_chain
 from pinguin.checks.engine.failures import failure_of
-from pinguin.checks.engine.secure import Demand, handshake_words, refusal
+from pinguin.checks.engine.refusals import handshake_words, refusal
+from pinguin.checks.engine.secure import Demand
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.errors import CheckFailed
@@ -63,7 +64,7 @@ async def handshake(wire: Wire, name: str, demand: Demand, context: Context, wat
     except ssl.SSLCertVerificationError as error:
         failure = partial(_refused, error.verify_code, error.verify_message)
     except ssl.SSLError as error:
-        words = f"the TLS handshake with {wire.address} failed: {handshake_words(error, demand)}"
+        words = f"the TLS handshake with {wire.address} failed: {handshake_words(error, demand.least)}"
         raise CheckFailed("tls", words) from None
     except OSError as error:
         raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None

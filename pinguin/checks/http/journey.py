@@ -14,7 +14,8 @@ from pinguin.checks.engine.stopwatch import Stopwatch
 from pinguin.checks.evidence import text
 from pinguin.checks.http import requests
 from pinguin.checks.http.digest import Digest
-from pinguin.checks.http.options import Options, accepts
+from pinguin.checks.http.options import Options
+from pinguin.checks.http.reading import accepts
 from pinguin.checks.http.route import visit
 from pinguin.checks.http.tokens import Tokens
 from pinguin.errors import CheckFailed
