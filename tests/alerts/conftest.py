@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from pinguin.alerts.samples import SAMPLES
 from pinguin.secrets import Keys
 from pinguin.settings import Settings
 
+ROOT = Path(__file__).parents[2]
 Deliver = Callable[..., Coroutine[Any, Any, Outcome]]
 
 
@@ -46,3 +50,25 @@ def deliver(courier: Courier) -> Deliver:
         return (await courier.deliver(kind, options, said, timeout=timeout)).outcome
 
     return one
+
+
+async def tried_by_a_process(tries: Sequence[tuple[str, Mapping[str, Any]]], key: str, scripts: Path) -> str:
+    """What a process like a worker writes that delivers with these kinds and options, and sends a test with each."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.alerts.try_process",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PINGUIN_LOG_LEVEL": "debug",
+            "PINGUIN_SECRET_KEY": key,
+            "PINGUIN_SCRIPT_DIR": str(scripts),
+        },
+        cwd=ROOT,
+    )
+    out, _ = await process.communicate(json.dumps(tries).encode() + b"\n")
+    assert process.returncode == 0, out.decode()
+    return out.decode()

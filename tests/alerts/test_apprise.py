@@ -156,10 +156,8 @@ def test_what_acts_on_this_machine_is_off() -> None:
 
 def test_no_other_service_of_this_version_acts_on_this_machine() -> None:
     """Read from the library's own source: what speaks to the desktop, to a device or starts programs."""
-    manager: Any = NotificationManager()
-    tools = (
-        r"^\s*(?:import|from) (subprocess|dbus|gi|ctypes|win32\w*|syslog|usb|hid|PyQt\w*|serial|bluetooth|os\.system)\b"
-    )
+    manager: Any = NotificationManager()  # type: ignore[no-untyped-call]
+    tools = r"^\s*(?:import|from) (subprocess|dbus|gi|ctypes|win32\w*|syslog|usb|hid|PyQt\w*|serial|bluetooth)\b"
     acting = set()
     for schema in manager.schemas():
         source = Path(str(sys.modules[manager[schema].__module__].__file__)).read_text()

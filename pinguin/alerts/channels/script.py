@@ -29,6 +29,7 @@ from pinguin.alerts import payload
 from pinguin.alerts.contract import MOST_ANSWER, Answer, ChannelOptions, Context, Failed, Refused, Rendered
 from pinguin.errors import InvalidInput
 from pinguin.fields import Examples, field
+from pinguin.scrub import CUT
 from pinguin.settings import Settings
 
 TITLE = "Script"
@@ -174,7 +175,8 @@ class _Output(asyncio.Protocol):
                 await self._closed.wait()
 
     def text(self) -> str:
-        return " ".join(self._kept.decode("utf-8", "replace").split())
+        words = " ".join(self._kept.decode("utf-8", "replace").split())
+        return words + CUT if len(self._kept) == MOST_READ else words
 
 
 @asynccontextmanager

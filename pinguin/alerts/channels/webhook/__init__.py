@@ -31,6 +31,7 @@ from pinguin.alerts.http_answer import failure, told
 from pinguin.alerts.reach import Address, addresses, cause, reason, shown, tls_context
 from pinguin.alerts.render import fill
 from pinguin.alerts.sandbox import TemplateFailed
+from pinguin.scrub import CUT
 
 log = structlog.get_logger(__name__)
 
@@ -150,7 +151,8 @@ async def _beginning(response: httpx.Response) -> str:
                     break
     except (TimeoutError, httpx.TransportError):
         pass
-    return " ".join(bytes(read[:MOST_READ]).decode("utf-8", "replace").split())
+    words = " ".join(bytes(read[:MOST_READ]).decode("utf-8", "replace").split())
+    return words + CUT if len(read) > MOST_READ else words
 
 
 @cache
