@@ -228,7 +228,7 @@ async def test_incidents_are_listed_newest_first_and_by_page(client: Client, poo
     older = re.search(r'rel="next" href="([^"]+)"', page)
     assert older is not None
     assert re.findall(r">nr (\d+)<", (await client.get(older[1].replace("&amp;", "&"))).text)[-1] == "60"
-    assert re.findall(r">nr (\d+)<", (await client.get("/incidents?open=1")).text) == ["1"]
+    assert re.findall(r">nr (\d+)<", (await client.get("/incidents?state=open")).text) == ["1"]
     assert (await client.get("/incidents?before=yesterday")).status_code == 400
 
 
