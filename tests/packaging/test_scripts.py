@@ -153,6 +153,23 @@ def test_up_docker_makes_a_password_once_and_stops_the_stack_on_sigterm(workshop
         assert written in ("", environment.read_text())
         written = environment.read_text()
     assert re.search(r"^POSTGRES_PASSWORD=[0-9a-f]{48}$", written, re.MULTILINE)
+    assert re.search(r"^PINGUIN_SECRET_KEY=[0-9a-f]{48}$", written, re.MULTILINE)
+    assert environment.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("other", ["", "\nPINGUIN_SECRET_KEY=\n", "\nPINGUIN_SECRET_KEY_FILE=/run/secrets/key"])
+def test_up_docker_adds_a_key_to_an_env_from_before_there_was_one(workshop: Workshop, other: str) -> None:
+    docker = workshop.stand_in("docker", COMPOSE)
+    environment = workshop.folder / ".env"
+    environment.write_text(f"POSTGRES_PASSWORD=kept{other}")
+    environment.chmod(0o600)
+    process = workshop.start("scripts/up-docker")
+    await_text(docker.with_name("docker.log"))
+    process.terminate()
+    process.communicate(timeout=10)
+    written = environment.read_text()
+    assert written.startswith(f"POSTGRES_PASSWORD=kept{other}")
+    assert bool(re.search(r"^PINGUIN_SECRET_KEY=[0-9a-f]{48}$", written, re.MULTILINE)) is ("_FILE" not in other)
     assert environment.stat().st_mode & 0o777 == 0o600
 
 

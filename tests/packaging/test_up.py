@@ -102,12 +102,16 @@ def test_a_day_with_make(up: Run) -> None:
     assert b"Make the account" in urllib.request.urlopen(first_visit).read()
     assert urllib.request.urlopen(f"http://127.0.0.1:{up.port}/readyz").status == 200
     assert "All is well." in up.make("doctor")
+    key = up.data / "secret.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    sealed_with = key.read_text()
     up.make("psql", said="create table kept (n integer); insert into kept values (42);")
     up.end(signal.SIGTERM)
     assert up.left_behind() == []
 
     up.start()
     assert "Installing" not in up.said
+    assert key.read_text() == sealed_with
     assert "42" in up.make("psql", said="select n from kept;")
     up.end(signal.SIGINT, group=True)
     assert up.left_behind() == []
