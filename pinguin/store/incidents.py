@@ -216,13 +216,9 @@ async def beats(conn: Connection, monitor_id: int, around: Sequence[tuple[dateti
 
 async def votes(conn: Connection, incident: Incident) -> list[Vote]:
     """What each region had found when the outage was sure."""
-    given = {
-        "monitor": incident.monitor_id,
-        "started_at": incident.started_at,
-        "confirmed_at": incident.confirmed_at,
-    }
+    bounds = {"started_at": incident.started_at, "confirmed_at": incident.confirmed_at}
     async with conn.cursor(row_factory=class_row(Vote)) as cursor:
-        await cursor.execute(_SQL["votes"], given)
+        await cursor.execute(_SQL["votes"], {"monitor": incident.monitor_id, **bounds})
         return await cursor.fetchall()
 
 
