@@ -39,6 +39,7 @@ def environment() -> Environment:
         "percent": words.percent,
         "plain": plain,
         "since": words.since,
+        "summary": words.summary,
         "tick": words.tick,
     }
     env.globals |= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 
 from markupsafe import Markup
@@ -18,6 +19,7 @@ STATUS_WORDS = {
 }
 """What each status is called on a page."""
 
+_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -101,3 +103,8 @@ def _largest(seconds: float) -> str:
     left = max(1, round(seconds))
     size, unit = next((size, unit) for size, unit in _UNITS if left >= size)
     return f"{left // size} {unit}"
+
+
+def summary(doc: str) -> str:
+    """The first paragraph of a docstring, its links as words alone."""
+    return _LINK.sub(r"\1", doc.partition("\n\n")[0].replace("\n", " "))

@@ -12,12 +12,13 @@ from litestar import Litestar
 from pinguin.alerts.channels import channel_type
 from pinguin.alerts.contract import PLACE
 from pinguin.db import Pool, connection
+from pinguin.people import Role
 from pinguin.secrets import PREFIX, Keys
 from pinguin.store import channels
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
 from tests.store.test_channels import add, broken, outage, set_rules
-from tests.web.conftest import SECRET_KEY, Client, Statements
+from tests.web.conftest import SECRET_KEY, Client, Statements, account, person, signed_in
 from tests.web.test_editing import beside
 from tests.web.test_listing import HOSTILE
 
@@ -73,6 +74,7 @@ async def answering(status: str, text: str) -> AsyncIterator[tuple[str, list[byt
 async def test_without_channels_the_pages_say_that_nobody_is_told(client: Client, pool: Pool) -> None:
     page = (await client.get("/channels")).text
     assert "Nobody is told yet" in page
+    assert "services that Apprise speaks to" in page  # links of a docstring are words here
     for kind in ("webhook", "email", "script", "apprise"):
         assert f'href="/channels/new?kind={kind}"' in page
     assert "nobody is told yet" in (await client.get("/")).text
@@ -326,6 +328,10 @@ async def test_the_list_tells_how_each_channel_is(client: Client, pool: Pool) ->
     assert "503 &lt;busy&gt;" in page
     assert "<code>410 Gone</code>" in page
     assert page.count("Try again</button>") == 2
+    await add_monitor(pool)
+    page = (await client.get("/")).text
+    assert "A channel is broken:</b> channel &#34;bad&#34; refuses what it is sent: 410 Gone" in page
+    assert "Pinguin itself is not well" not in page
     answer = await client.submit(f"/channels/{bad}/retry")
     assert answer.headers["location"] == "/channels?notice=tried"
     assert 'is-broken"' not in (await client.get("/channels")).text
@@ -452,6 +458,26 @@ POSTS = (
     "/channels/1/retry", "/channels/1/delete", "/channel-groups/new", "/channel-groups/1/edit",
     "/channel-groups/1/delete",
 )  # fmt: skip
+
+
+async def test_a_viewer_sees_how_channels_are_and_changes_none(visitor: Client, pool: Pool, app: Litestar) -> None:
+    await add(pool)
+    async with connection(pool) as conn:
+        await channels.create_group(conn, "Everybody", [1])
+    await account(pool)
+    await signed_in(visitor, pool, await person(pool, "eve", Role.VIEWER))
+    await message(pool, 1, "sent", ("delivered", "200 OK"))
+    for path in ("/channels", "/channels/1/messages", "/messages"):
+        page = (await visitor.get(path)).text
+        assert "ops" in page
+        assert "Send a test" not in page
+        assert "/channels/1/edit" not in page
+        assert 'action="/channel' not in page
+    assert "Everybody</b> ops" in (await visitor.get("/channels")).text
+    for path in ("/channels/new", "/channels/1/edit", "/channels/1/delete"):
+        assert (await visitor.get(path)).status_code == 403
+    for path in POSTS:
+        assert (await visitor.submit(path, WEBHOOK)).status_code == 403
 
 
 async def test_nobody_comes_in_without_a_session_or_a_token(client: Client, pool: Pool) -> None:
