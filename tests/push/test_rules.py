@@ -1,0 +1,348 @@
+"""What pings and silence mean: pure functions, and histories of any kind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pinguin.model import Status
+from pinguin.push import ALWAYS, Kind, Ping, Rules, Taken, Verdict, Watch, judge, look_at, meaning, plan, receive
+from tests.push.test_schedule import schedules
+
+BEGAN = datetime(2026, 3, 28, 12, tzinfo=UTC)
+"""The day before clocks go forward in Europe."""
+A, B = UUID(int=1), UUID(int=2)
+
+
+def fresh(rules: Rules, at: datetime = BEGAN) -> Watch:
+    return plan(Watch(version=None, base_at=at, changed_at=at), rules, 1)
+
+
+def after(seconds: float) -> datetime:
+    return BEGAN + timedelta(seconds=seconds)
+
+
+def take(
+    watch: Watch, rules: Rules, kind: Kind, second: float, run: UUID | None = None, **more: Any
+) -> tuple[Watch, Taken]:
+    return receive(watch, rules, Ping(id=uuid4(), kind=kind, run_id=run, **more), after(second))
+
+
+def silence(watch: Watch, rules: Rules, second: float, open_since: datetime = ALWAYS) -> tuple[Watch, list[Verdict]]:
+    watch, verdicts = judge(watch, rules, after(second), open_since)
+    return watch, list(verdicts)
+
+
+def reasons(verdicts: list[Verdict]) -> list[tuple[str | None, float]]:
+    return [(verdict.reason, (verdict.at - BEGAN).total_seconds()) for verdict in verdicts]
+
+
+MINUTE = Rules(period_s=60, grace_s=30)
+NIGHTLY = Rules(schedule="cron", expression="30 2 * * *", zone="Europe/Berlin", grace_s=1800, max_run_s=7200)
+
+
+def test_a_ping_moves_the_deadline() -> None:
+    watch, taken = take(fresh(MINUTE), MINUTE, "success", 10)
+    assert (watch.expected_at, watch.deadline) == (after(70), after(100))
+    assert taken.verdict is not None
+    assert (taken.verdict.status, taken.verdict.at, taken.verdict.duration) == (Status.UP, after(10), None)
+
+
+def test_trap_12_late_inside_the_grace_is_nothing() -> None:
+    watch, _ = take(fresh(MINUTE), MINUTE, "success", 0)
+    watch, verdicts = silence(watch, MINUTE, 60.2)
+    assert verdicts == []
+    assert silence(take(watch, MINUTE, "success", 60.2)[0], MINUTE, 120)[1] == []
+
+
+def test_a_deadline_that_passes_is_told_once_and_then_the_next() -> None:
+    watch, _ = take(fresh(MINUTE), MINUTE, "success", 0)
+    watch, first = silence(watch, MINUTE, 90)
+    assert reasons(first) == [("missed", 90)]
+    assert silence(watch, MINUTE, 149.9)[1] == []
+    watch, second = silence(watch, MINUTE, 150)
+    assert reasons(second) == [("missed", 150)]
+
+
+def test_many_that_were_missed_are_one_silence() -> None:
+    watch, verdicts = silence(fresh(MINUTE), MINUTE, 100_000)
+    assert reasons(verdicts) == [("missed", 90)]
+    assert watch.deadline is not None
+    assert after(100_000) < watch.deadline <= after(100_060)
+
+
+def test_a_failure_is_down_and_satisfies_the_schedule() -> None:
+    watch, taken = take(fresh(MINUTE), MINUTE, "exit", 10, exit_code=3, body="disk full")
+    assert taken.verdict is not None
+    assert (taken.verdict.status, taken.verdict.reason) == (Status.DOWN, "failed")
+    assert taken.verdict.evidence == {"kind": "exit", "exit_code": 3, "body": "disk full"}
+    assert watch.deadline == after(100)
+
+
+@pytest.mark.parametrize("kind", ["log", "start"])
+def test_what_is_no_end_makes_no_result(kind: Kind) -> None:
+    watch, taken = take(fresh(MINUTE), MINUTE, kind, 10)
+    assert taken.verdict is None
+    assert watch.expected_at == after(60)
+
+
+def test_a_run_is_measured() -> None:
+    watch, _ = take(fresh(MINUTE), MINUTE, "start", 0)
+    watch, taken = take(watch, MINUTE, "success", 12.5)
+    assert taken.duration == timedelta(seconds=12.5)
+    assert watch.runs == ()
+
+
+def test_runs_with_ids_are_measured_apart() -> None:
+    watch, _ = take(fresh(MINUTE), MINUTE, "start", 0, A)
+    watch, _ = take(watch, MINUTE, "start", 5, B)
+    watch, first = take(watch, MINUTE, "success", 20, A)
+    watch, second = take(watch, MINUTE, "success", 21, B)
+    assert (first.duration, second.duration) == (timedelta(seconds=20), timedelta(seconds=16))
+
+
+def test_an_end_without_an_id_ends_whatever_runs_and_one_with_another_id_nothing() -> None:
+    watch, _ = take(fresh(MINUTE), MINUTE, "start", 0, A)
+    other, taken = take(watch, MINUTE, "success", 5, B)
+    assert taken.duration is None
+    assert [run.id for run in other.runs] == [str(A)]
+    none, taken = take(watch, MINUTE, "success", 5)
+    assert taken.duration is None
+    assert none.runs == ()
+
+
+def test_a_second_start_begins_the_measure_anew() -> None:
+    """The job crashed, and was started again."""
+    watch, _ = take(fresh(MINUTE), MINUTE, "start", 0)
+    watch, _ = take(watch, MINUTE, "start", 7)
+    assert take(watch, MINUTE, "success", 10)[1].duration == timedelta(seconds=3)
+
+
+def test_a_run_that_takes_too_long_is_told_once_and_still_measured() -> None:
+    rules = Rules(period_s=86400, max_run_s=100)
+    watch, _ = take(fresh(rules), rules, "start", 0, A)
+    watch, verdicts = silence(watch, rules, 100)
+    assert reasons(verdicts) == [("too_long", 100)]
+    watch, verdicts = silence(watch, rules, 5000)
+    assert verdicts == []
+    assert take(watch, rules, "success", 5001, A)[1].duration == timedelta(seconds=5001)
+
+
+def test_a_run_may_take_as_long_as_the_grace_where_nothing_else_is_said() -> None:
+    rules = Rules(period_s=86400, grace_s=50)
+    watch, _ = take(fresh(rules), rules, "start", 0)
+    assert silence(watch, rules, 49)[1] == []
+    assert reasons(silence(watch, rules, 50)[1]) == [("too_long", 50)]
+
+
+def test_a_run_that_began_in_time_puts_the_deadline_off() -> None:
+    rules = Rules(period_s=60, grace_s=30, max_run_s=600)
+    watch, _ = take(fresh(rules), rules, "success", 0)
+    watch, _ = take(watch, rules, "start", 61)
+    assert silence(watch, rules, 600)[1] == []
+    assert reasons(silence(watch, rules, 661)[1]) == [("too_long", 661)]
+
+
+def test_a_job_that_only_ever_starts_is_missed_all_the_same() -> None:
+    rules = Rules(period_s=60, grace_s=30, max_run_s=600)
+    watch, verdicts = fresh(rules), []
+    for second in range(0, 1800, 60):
+        watch, _ = take(watch, rules, "start", second)
+        watch, found = silence(watch, rules, second + 59)
+        verdicts += found
+    assert reasons(verdicts)[0] == ("missed", 600)
+
+
+def test_a_ping_a_little_before_its_time_is_the_one_that_was_expected() -> None:
+    """A job's clock that is fast: else the next one were expected at once, and missed."""
+    rules = Rules(schedule="cron", expression="0 * * * *", grace_s=600)
+    watch = fresh(rules)
+    assert watch.expected_at == after(3600)
+    watch, _ = take(watch, rules, "success", 3600 - 30)
+    assert watch.expected_at == after(7200)
+    watch, _ = take(watch, rules, "success", 7200 - 90)
+    assert watch.expected_at == after(7200)  # too early to be that
+
+
+def test_a_run_that_ends_just_before_the_next_one_is_not_taken_for_it() -> None:
+    rules = Rules(schedule="cron", expression="0 * * * *", grace_s=600, max_run_s=7200)
+    watch, _ = take(fresh(rules), rules, "start", 3605)
+    watch, _ = take(watch, rules, "success", 7200 - 30)
+    assert watch.expected_at == after(7200)
+
+
+def test_the_night_on_which_clocks_go_forward() -> None:
+    """02:30 does not exist; cron runs the job at 03:00 summer time, 01:00 UTC. A run of two hours may follow."""
+    watch = fresh(NIGHTLY)
+    assert watch.expected_at == datetime(2026, 3, 29, 1, tzinfo=UTC)
+    assert watch.deadline == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    watch, _ = receive(watch, NIGHTLY, Ping(id=A, kind="start"), datetime(2026, 3, 29, 1, 0, 5, tzinfo=UTC))
+    watch, verdicts = judge(watch, NIGHTLY, datetime(2026, 3, 29, 3, 0, tzinfo=UTC), ALWAYS)
+    assert verdicts == ()
+    watch, taken = receive(watch, NIGHTLY, Ping(id=B), datetime(2026, 3, 29, 3, 0, 1, tzinfo=UTC))
+    assert taken.duration == timedelta(hours=1, minutes=59, seconds=56)
+    assert watch.expected_at == datetime(2026, 3, 30, 0, 30, tzinfo=UTC)
+
+
+# -- times at which nobody could ping
+
+
+def test_what_was_waited_for_while_the_door_was_closed_gets_a_grace_from_its_opening() -> None:
+    watch, _ = take(fresh(MINUTE), MINUTE, "success", 0)
+    for opened in (61, 80, 95, 1000):  # expected at 60, deadline at 90
+        assert silence(watch, MINUTE, opened + 29.9, after(opened))[1] == []
+        assert look_at(watch, MINUTE, after(opened)) == after(max(90, opened + 30))
+        assert reasons(silence(watch, MINUTE, opened + 30, after(opened))[1]) == [("missed", max(90, opened + 30))]
+
+
+def test_what_is_expected_after_the_opening_is_judged_as_ever() -> None:
+    watch, _ = take(fresh(MINUTE), MINUTE, "success", 0)
+    assert reasons(silence(watch, MINUTE, 90, after(59))[1]) == [("missed", 90)]
+
+
+def test_a_run_whose_end_may_have_found_the_door_closed() -> None:
+    rules = Rules(period_s=86400, grace_s=30, max_run_s=100)
+    watch, _ = take(fresh(rules), rules, "start", 0)
+    assert silence(watch, rules, 114, after(85))[1] == []
+    assert reasons(silence(watch, rules, 115, after(85))[1]) == [("too_long", 115)]
+
+
+# -- options
+
+
+def test_only_post() -> None:
+    rules = Rules(methods="POST")
+    assert meaning(rules, Ping(id=A, kind="fail", method="GET")) == "ignored"
+    assert meaning(rules, Ping(id=A, kind="fail", method="POST")) == "fail"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "otherwise", "expected"),
+    [
+        ("success", "done", "fail", "success"),
+        ("success", "done, with an ERROR", "fail", "fail"),
+        ("success", "begin", "fail", "start"),
+        ("success", "Done", "fail", "fail"),
+        ("success", "", "ignore", "ignored"),
+        ("fail", "done", "ignore", "fail"),
+        ("log", "ERROR", "fail", "log"),
+    ],
+)
+def test_words(kind: Kind, body: str, otherwise: Any, expected: Kind) -> None:
+    rules = Rules(
+        success_keywords=("done",), failure_keywords=("ERROR",), start_keywords=("begin",), otherwise=otherwise
+    )
+    assert meaning(rules, Ping(id=A, kind=kind, body=body)) == expected
+
+
+def test_an_edit_of_the_schedule_expects_nothing_before_it() -> None:
+    watch, _ = take(fresh(MINUTE), MINUTE, "success", 0)
+    later = msgspec.structs.replace(watch, version=None, changed_at=after(5000))
+    assert plan(later, MINUTE, 2).deadline == after(5030)
+    assert plan(later, Rules(period_s=9000, grace_s=30), 2).deadline == after(9030)
+
+
+def test_a_resumption_begins_anew() -> None:
+    watch, _ = take(fresh(MINUTE), MINUTE, "success", 0)
+    resumed = msgspec.structs.replace(watch, version=None, base_at=after(5000), changed_at=after(5000))
+    assert plan(resumed, MINUTE, 3).deadline == after(5090)
+
+
+# -- any history at all
+
+KINDS: tuple[Kind, ...] = ("start", "success", "fail", "log", "exit")
+rules_of = st.builds(
+    lambda rules, grace, longest: msgspec.structs.replace(rules, grace_s=grace, max_run_s=longest),
+    schedules,
+    st.integers(1, 100_000),
+    st.sampled_from((0, 1, 60, 90_000)),
+)
+steps = st.lists(
+    st.tuples(
+        st.floats(0, 200_000),
+        st.sampled_from((*KINDS, "judge", "judge")),
+        st.sampled_from((None, A, B)),
+        st.sampled_from((0, 1, 255)),
+        st.floats(0, 300_000),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rules_of, steps)
+def test_in_every_history_times_only_grow_and_no_silence_is_judged_too_soon(rules: Rules, story: list[Any]) -> None:
+    watch, now, newest, last_end = fresh(rules), BEGAN, BEGAN - timedelta(1), BEGAN
+    opened = ALWAYS
+    for wait, what, run, code, back in story:
+        now += timedelta(seconds=wait)
+        if what == "judge":
+            opened = max(opened, now - timedelta(seconds=back)) if back < 1000 else opened
+            watch, verdicts = judge(watch, rules, now, opened)
+            assert judge(watch, rules, now, opened)[1] == ()  # whoever judges again finds nothing
+        else:
+            watch, taken = receive(watch, rules, Ping(id=A, kind=what, run_id=run, exit_code=code), now)
+            verdicts = (taken.verdict,) if taken.verdict else ()
+            assert taken.duration is None or taken.duration >= timedelta(0)
+            assert taken.at >= now
+        for verdict in verdicts:
+            assert verdict.at > newest  # the natural key of results
+            newest = verdict.at
+            if verdict.reason == "missed":
+                assert verdict.at >= last_end + min(rules.grace, timedelta(seconds=rules.period_s))
+                assert verdict.at >= min(opened + rules.grace, now) or opened == ALWAYS or verdict.at > opened
+            assert what != "judge" or verdict.at <= now
+        if what in ("success", "fail", "exit"):
+            last_end = now
+        assert watch.deadline is None or watch.expected_at is None or watch.deadline >= watch.expected_at + rules.grace
+        assert len(watch.runs) <= 3
+        if what == "judge":
+            following = look_at(watch, rules, opened)
+            assert following is None or following > now
+
+
+@settings(max_examples=100, deadline=None)
+@given(rules_of, st.lists(st.floats(0.001, 1), min_size=1, max_size=20))
+def test_a_job_that_pings_before_each_deadline_is_never_down(rules: Rules, shares: list[float]) -> None:
+    """However late in its grace."""
+    watch = fresh(rules)
+    now = BEGAN
+    for share in shares:
+        assert watch.deadline is not None
+        assert watch.expected_at is not None
+        now = max(now, watch.expected_at + (watch.deadline - watch.expected_at) * share * 0.999)
+        watch, verdicts = judge(watch, rules, now, ALWAYS)
+        assert verdicts == ()
+        watch, taken = receive(watch, rules, Ping(id=A), now)
+        assert taken.verdict is not None
+        assert taken.verdict.status is Status.UP
+
+
+@settings(max_examples=100, deadline=None)
+@given(rules_of, st.floats(0, 500_000), st.floats(1, 500_000))
+def test_a_job_that_stops_is_missed_whenever_one_looks(rules: Rules, second: float, late: float) -> None:
+    watch, _ = receive(fresh(rules), rules, Ping(id=A), after(second))
+    assert watch.deadline is not None
+    due = watch.deadline
+    assert judge(watch, rules, due - timedelta(microseconds=1), ALWAYS)[1] == ()
+    _, verdicts = judge(watch, rules, due + timedelta(seconds=late), ALWAYS)
+    assert [(verdict.reason, verdict.at) for verdict in verdicts] == [("missed", due)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(rules_of, st.floats(0, 100_000), st.floats(0.5, 10_000), st.floats(0, 100_000))
+def test_no_outage_of_ours_is_one_of_theirs(rules: Rules, closed: float, length: float, more: float) -> None:
+    """A job that pings as soon as it can again, within its grace, was never missed."""
+    watch, _ = receive(fresh(rules), rules, Ping(id=A), after(closed))
+    opened = after(closed + length)
+    back = opened + rules.grace * 0.99
+    watch, verdicts = judge(watch, rules, back, opened)
+    assert all(verdict.at >= opened + rules.grace for verdict in verdicts) or watch.expected_at is None
+    if watch.expected_at is not None and watch.expected_at <= opened:
+        assert verdicts == ()
