@@ -11,6 +11,7 @@ import structlog
 
 from pinguin.broker import Broker
 from pinguin.db import Pool, connection
+from pinguin.scheduler.push import SEEN
 from pinguin.store import push, upkeep
 from pinguin.store.upkeep import Problem
 
@@ -84,7 +85,7 @@ async def _look_at_pushes(broker: Broker, open_ago: timedelta | None) -> list[Pr
     """open_ago: how long ago pings could be taken; None where nobody is to ping."""
     if waiting := await broker.pings_waiting():
         return [Problem("pushes", "", f"{waiting} pings of jobs wait in Redis for the database")]
-    if open_ago is not None and open_ago > PATIENCE:
+    if open_ago is not None and open_ago > SEEN:
         return [Problem("pushes", "", "no web process takes pings, so no push monitor is judged: start `pinguin web`")]
     return []
 

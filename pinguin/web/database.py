@@ -19,12 +19,13 @@ PATIENCE_S = 10.0
 
 
 @asynccontextmanager
-async def connection(pool: Pool, patience_s: float = PATIENCE_S) -> AsyncIterator[Connection]:
-    """As `pinguin.db.connection`, but `Unavailable` too where the work takes longer than `patience_s`.
+async def connection(pool: Pool, patience_s: float | None = None) -> AsyncIterator[Connection]:
+    """As `pinguin.db.connection`, but `Unavailable` too where the work takes longer than `patience_s` or `PATIENCE_S`.
 
     Cancelling alone would not do: psycopg then asks the server to stop, and waits ten more seconds for that.
     """
     loop = asyncio.get_running_loop()
+    patience_s = PATIENCE_S if patience_s is None else patience_s
     deadline = loop.time() + patience_s
     try:
         conn = await _take(pool, deadline)

@@ -31,17 +31,22 @@ BREAK_S = 15.0
 async def drain_forever(intake: Intake, broker: Broker, name: str) -> None:
     """Write what waits in Redis whenever the database answers; ends by being cancelled. One web process at a time."""
     while True:
-        try:
-            if await broker.pings_waiting() and await broker.may_drain_pings(name, DRAINER_TTL_S):
-                await drain(intake, broker, name)
-        except Unavailable:
-            pass  # the intake says so
+        await drain_if_any(intake, broker, name)
         try:
             async with asyncio.timeout(LOOK_S):
                 await intake.kept.wait()
         except TimeoutError:
             continue
         intake.kept.clear()
+
+
+async def drain_if_any(intake: Intake, broker: Broker, name: str) -> None:
+    """What can be written now, unless another process is at it."""
+    try:
+        if await broker.pings_waiting() and await broker.may_drain_pings(name, DRAINER_TTL_S):
+            await drain(intake, broker, name)
+    except Unavailable:
+        return  # the intake says so
 
 
 async def drain(intake: Intake, broker: Broker, name: str) -> None:
