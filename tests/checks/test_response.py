@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import zlib
 from contextlib import suppress
@@ -142,3 +143,33 @@ def test_the_decoder_gives_at_most_what_is_asked_for(body: bytes, places: list[i
 def test_the_decoder_fails_on_garbage_in_one_way(garbage: bytes, encoding: str) -> None:
     with suppress(zlib.error):
         Decoder(encoding).feed(garbage, 1000)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20_000,
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nzz",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nx",
+    ],
+)
+def test_an_answer_that_fails_leaves_nothing_to_the_collector(data: bytes) -> None:
+    """An exception that is kept by what its traceback points to is a cycle, of 100 kB with the headers of a liar."""
+
+    def failing() -> None:
+        with pytest.raises(CheckFailed):
+            read([data])
+
+    failing()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            with suppress(CheckFailed):
+                read([data])
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

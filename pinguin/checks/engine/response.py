@@ -128,7 +128,10 @@ class ResponseReader:
 
     def _raise(self) -> None:
         if self._failure:
-            raise self._failure
+            try:
+                raise self._failure
+            finally:
+                self._failure = None  # it points back here by its traceback: a cycle would wait for the collector
         if self._body.failure:
             raise self._failed(self._body.failure.reason, self._body.failure.message)
 
