@@ -15,7 +15,7 @@ TYPE = "application/problem+json"
 
 def wanted(request: Req) -> bool:
     """Whether a program asks, and not a person."""
-    return request.url.path.startswith("/api/")
+    return f"{request.url.path}/".startswith("/api/")
 
 
 def problem(

@@ -88,5 +88,5 @@ insert into recovery_codes (user_id, code_hash) select %(id)s, unnest(%(hashes)s
 
 -- name: use_code
 update recovery_codes set used_at = now()
-where user_id = %(id)s and code_hash = %(code_hash)s and used_at is null
+where user_id = %(user_id)s and code_hash = %(code_hash)s and used_at is null
 returning user_id

@@ -15,8 +15,8 @@ from litestar import Litestar
 
 from pinguin.broker import Broker
 from pinguin.db import Pool, connection, make_pool
-from pinguin.settings import Settings
 from pinguin.people import Role
+from pinguin.settings import Settings
 from pinguin.store import accounts, sessions
 from pinguin.web.app import create_app
 from pinguin.web.passwords import Passwords
@@ -53,7 +53,8 @@ delete from pipeline_incidents;
 delete from sessions; delete from users; delete from monitor_states; delete from transitions; delete from incidents;
 delete from monitor_versions; delete from monitors; delete from results; delete from pings; delete from push_watch;
 select setval(pg_get_serial_sequence(name, 'id'), 1, false)
-from unnest('{users,monitors,incidents,transitions,channels,channel_groups,messages,maintenances,maintenance_windows}'::text[]) name
+from unnest('{users,api_tokens,monitors,incidents,transitions,channels,channel_groups,messages,maintenances,
+maintenance_windows}'::text[]) name
 """
 
 
