@@ -138,9 +138,6 @@ class AlertForm:
     def default_names(self) -> str:
         return ", ".join(each.name for each in self.known.choices.channels if each.marked and each.enabled)
 
-    def field(self, key: str) -> forms.Field:
-        return next(each for each in self.fields if each.key == key)
-
 
 def _input(choice: Choice) -> str:
     return f"{choice.kind}.{choice.id}"

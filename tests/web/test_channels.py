@@ -17,7 +17,7 @@ from pinguin.secrets import PREFIX, Keys
 from pinguin.store import channels
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
-from tests.store.test_channels import add, broken, outage, set_rules
+from tests.store.test_channels import add, broken, set_rules
 from tests.web.conftest import SECRET_KEY, Client, Statements, account, person, signed_in
 from tests.web.test_editing import beside
 from tests.web.test_listing import HOSTILE
@@ -387,57 +387,6 @@ async def test_groups_are_made_changed_and_deleted(client: Client, pool: Pool) -
     assert (await client.submit("/channel-groups/1/edit", sent)).status_code == 409
     await client.submit("/channel-groups/1/delete")
     assert await fetch(pool, "select 1 from channel_groups") == []
-
-
-async def test_the_log_shows_tries_items_and_what_waits(client: Client, pool: Pool) -> None:
-    ops = await add(pool)
-    shop = await add_monitor(pool, name="shop")
-    await outage(pool, shop)
-    await message(pool, ops, "failed", ("failed", "no answer <within> 10 s"), ("refused", "410 Gone"))
-    for path in ("/messages", f"/channels/{ops}/messages"):
-        page = (await client.get(path)).text
-        assert "goes out now" in page
-        assert "no answer &lt;within&gt; 10 s" in page
-        assert "410 Gone" in page
-        assert "12.5 ms" in page or "12 ms" in page or "13 ms" in page
-    for change, words in (
-        ("notifications set held = 'quiet'", "quiet hours"),
-        ("channels set broken_at = now()", "the channel is broken"),
-    ):
-        await fetch(pool, f"update {change} returning 1")
-        assert words in (await client.get("/messages")).text
-    sent = await message(pool, ops, "sent", ("delivered", "200 OK"))
-    await fetch(pool, "update notifications set message_id = %s, status = 'sent' returning 1", sent)
-    page = (await client.get("/messages")).text
-    assert "Waiting" not in page
-    assert f'<a href="/monitors/{shop}">shop</a>' in page
-
-
-async def test_the_log_has_pages_and_costs_the_same_however_long_it_is(
-    client: Client, pool: Pool, statements: Statements
-) -> None:
-    ops = await add(pool)
-    await message(pool, ops, "sent", ("delivered", "200 OK"))
-    statements.count = 0
-    await client.get("/messages")
-    one = statements.count
-    await fetch(
-        pool,
-        """insert into messages (channel_id, status, subject, created_at)
-        select %s, 'sent', 'number ' || n, now() - n * interval '1 min' from generate_series(1, 70) n returning 1""",
-        ops,
-    )
-    statements.count = 0
-    page = (await client.get("/messages")).text
-    assert statements.count == one
-    seen = []
-    while True:
-        seen += re.findall(r"<b>(shop is down|number \d+)</b>", page)
-        older = re.search(r'rel="next" href="([^"]+)"', page)
-        if older is None:
-            break
-        page = (await client.get(older[1].replace("&amp;", "&"))).text
-    assert seen == ["shop is down", *(f"number {n}" for n in range(1, 71))]
 
 
 async def test_the_list_costs_the_same_however_many_there_are(
