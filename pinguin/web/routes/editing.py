@@ -17,10 +17,10 @@ from pinguin.errors import Conflict, InvalidInput, NotFound
 from pinguin.model import PHASES
 from pinguin.store import channels, monitors, pages
 from pinguin.store.monitors import Draft, Monitor
-from pinguin.web import monitor_form, views
+from pinguin.web import monitor_changes, monitor_form, views
 from pinguin.web.alert_form import ALERT, Known
 from pinguin.web.database import connection
-from pinguin.web.gate import EDITOR, form
+from pinguin.web.gate import EDITOR, form, principal
 from pinguin.web.monitor_form import Form
 from pinguin.web.routes.monitor import announce, exists
 from pinguin.web.service import Req, Web, aware, is_fragment, of
@@ -90,7 +90,7 @@ async def create(request: Req) -> Response[Any]:
     except InvalidInput as wrong:
         return _new(request, monitor_form.again(kind, sent, wrong, saved, known), source, status_code=422)
     async with connection(web.pool) as conn:
-        monitor_id = await monitors.create(conn, definition)
+        monitor_id = await monitor_changes.create(conn, principal(request), web.types, definition, source)
     await announce(web, monitor_id)
     return Redirect(f"/monitors/{monitor_id}", status_code=303)
 
@@ -115,7 +115,7 @@ async def edit(request: Req, monitor_id: FromPath[int]) -> Response[Any]:
     saved, known = _secrets(monitor, kind), await _known(web, monitor, own=True)
     try:
         definition, _ = monitor_form.parse(kind, sent, saved, known)
-        await _update(web, monitor_id, sent, definition)
+        await _update(request, monitor_id, sent, definition)
     except InvalidInput as wrong:
         return _edit(request, monitor_form.again(kind, sent, wrong, saved, known), monitor, sent=sent, status_code=422)
     except Conflict:
@@ -125,10 +125,11 @@ async def edit(request: Req, monitor_id: FromPath[int]) -> Response[Any]:
     return Redirect(f"/monitors/{monitor_id}?notice=saved", status_code=303)
 
 
-async def _update(web: Web, monitor_id: int, sent: Mapping[str, str], definition: Draft) -> None:
+async def _update(request: Req, monitor_id: int, sent: Mapping[str, str], definition: Draft) -> None:
     try:
-        async with connection(web.pool) as conn:
-            await monitors.update(conn, monitor_id, *_base(sent), definition)
+        async with connection(of(request).pool) as conn:
+            types = of(request).types
+            await monitor_changes.update(conn, principal(request), types, monitor_id, *_base(sent), definition)
     except InvalidInput as wrong:
         raise InvalidInput({ALERT + name: words for name, words in wrong.fields.items()}) from None
 

@@ -10,11 +10,11 @@ from litestar.response import Redirect, Template
 
 from pinguin.errors import InvalidInput, NotFound, Unavailable
 from pinguin.store import channels, messages, monitors
-from pinguin.web import pushed, views
+from pinguin.web import monitor_changes, pushed, views
 from pinguin.web.channel_views import HELD
 from pinguin.web.chart import RANGES, Range
 from pinguin.web.database import connection
-from pinguin.web.gate import EDITOR
+from pinguin.web.gate import EDITOR, principal
 from pinguin.web.service import Req, Web, is_fragment, of
 from pinguin.web.templating import render
 
@@ -110,7 +110,7 @@ async def resume(request: Req, monitor_id: FromPath[int]) -> Redirect:
 async def _enable(request: Req, monitor_id: int, *, enabled: bool) -> Redirect:
     web = of(request)
     async with connection(web.pool) as conn:
-        await monitors.enable(conn, exists(monitor_id), enabled)
+        await monitor_changes.enable(conn, principal(request), exists(monitor_id), enabled)
     await announce(web, monitor_id)
     return Redirect(f"/monitors/{monitor_id}", status_code=303)
 
@@ -126,7 +126,7 @@ async def show_delete(request: Req, monitor_id: FromPath[int]) -> Template:
 async def delete(request: Req, monitor_id: FromPath[int]) -> Redirect:
     web = of(request)
     async with connection(web.pool) as conn:
-        await monitors.archive(conn, exists(monitor_id))
+        await monitor_changes.archive(conn, principal(request), web.types, exists(monitor_id))
     await announce(web, monitor_id)
     return Redirect("/", status_code=303)
 
