@@ -7,9 +7,9 @@ import secrets
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -29,7 +29,7 @@ from pinguin.alerts.contract import (
     Refused,
     Rendered,
 )
-from pinguin.alerts.render import render
+from pinguin.alerts.render import bare, render
 from pinguin.alerts.samples import trial
 from pinguin.alerts.threads import Crowded, Threads
 from pinguin.errors import InvalidInput, SealBroken
@@ -39,6 +39,8 @@ from pinguin.secrets import Keys
 from pinguin.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 TIMEOUT_S = 30.0
 GRACE_S = 1.0
@@ -73,15 +75,16 @@ class Courier:
         options: as they are stored, sealed, or as somebody has just typed them. subject, body: the channel's templates.
         """
         begun = time.perf_counter()
-        rendered = render(message, subject, body)
+        rendered = None
         try:
+            rendered = await self._in_thread(message, _words, message, subject, body)
             answer = await self._deliver(kind, options, rendered, timeout)
             outcome = Outcome(ok=True, answer=answer.text, status=answer.status, latency_ms=_since(begun))
         except Refused as error:
             outcome = _not_delivered(error, begun, permanent=True)
         except Failed as error:
             outcome = _not_delivered(error, begun, unsure=error.unsure, retry_after_s=error.retry_after_s)
-        return Delivery(outcome, rendered.subject, rendered.text)
+        return Delivery(outcome, rendered.subject, rendered.text) if rendered else Delivery(outcome)
 
     async def send_test(
         self,
@@ -107,7 +110,7 @@ class Courier:
 
     async def _deliver(self, kind: str, options: Mapping[str, Any], rendered: Rendered, timeout: float) -> Answer:
         """Raises `Refused` or `Failed`, with answers that hold no secret."""
-        found, parsed = self._opened(kind, options)
+        found, parsed = await self._in_thread(rendered.message, self._opened, kind, options)
         scrubber = Scrubber(_secrets(found, parsed))
         context = self._context(rendered, timeout)
         try:
@@ -117,6 +120,13 @@ class Courier:
             raise
         self._delivered.pop(rendered.message.key, None)
         return _scrubbed(answer, scrubber)
+
+    async def _in_thread(self, message: Message, function: Callable[..., T], *arguments: Any) -> T:
+        """A digest of a thousand, a template at its limits or Apprise's first URL would hold up a worker's loop."""
+        try:
+            return await self._threads.run(message.channel, function, *arguments)
+        except Crowded as error:
+            raise Failed(f"not tried: {error}") from None
 
     def _opened(self, kind: str, options: Mapping[str, Any]) -> tuple[ChannelType, ChannelOptions]:
         try:
@@ -157,6 +167,16 @@ class Courier:
         self._cut_off.discard(task)
         if not task.cancelled():
             task.exception()
+
+
+def _words(message: Message, subject: str, body: str) -> Rendered:
+    """Our own bug in the wording of an alert must not keep the alert from anybody."""
+    try:
+        return render(message, subject, body)
+    except Exception as error:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        log.error("rendering crashed", channel=message.channel, error=type(error).__name__, frames=frames)
+        return bare(message)
 
 
 async def _sent(kind: ChannelType, options: ChannelOptions, rendered: Rendered, context: Context) -> Answer:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from markupsafe import escape
 
 from pinguin.alerts.contract import Message, Rendered
 from pinguin.alerts.digest import MOST_LINES, digest, in_order
@@ -69,6 +70,14 @@ def _with_complaint(sheet: Sheet, text: str, message: Message, complaint: str) -
     note = f"(These are Pinguin's own words: the template of this channel failed. {complaint})"
     told = dataclasses.replace(sheet, facts=[*sheet.facts, Fact("Template", note)])
     return Rendered(sheet.subject, f"{text}\n{note}\n", document(told), message)
+
+
+def bare(message: Message) -> Rendered:
+    """The least that can be said, in a way that cannot fail."""
+    lines = [f"{item.kind.upper()} {item.monitor} {item.at.isoformat()} {item.message or ''}" for item in message.items]
+    text = "\n".join(lines[:MOST_LINES])
+    subject = one_line(lines[0], LONGEST_SUBJECT)
+    return Rendered(subject, text, f"<!doctype html><title>{escape(subject)}</title><pre>{escape(text)}</pre>", message)
 
 
 def variables(message: Message, subject: str, text: str) -> dict[str, Any]:

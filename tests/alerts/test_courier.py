@@ -129,6 +129,21 @@ async def test_a_bug_of_ours_is_no_refusal_and_shows_no_secret(
     assert "canary" not in logged.out + logged.err
 
 
+async def test_a_bug_in_our_words_loses_no_alert(courier: Courier, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def send(_: Any, rendered: Rendered, __: Context) -> Answer:
+        return Answer(rendered.subject + rendered.text + rendered.html)
+
+    def broken(*_: Any) -> Rendered:
+        raise ZeroDivisionError
+
+    kind(send)
+    monkeypatch.setattr(module, "render", broken)
+    delivery = await courier.deliver("odd", {}, SAMPLES["down"]())
+    assert delivery.outcome.ok
+    assert delivery.subject.startswith('DOWN shop "front" <door> 2026-01-08T12:00:05+00:00 answered 503')
+    assert "&lt;door&gt;" in delivery.outcome.answer
+
+
 @pytest.mark.parametrize(
     ("error", "permanent", "unsure", "wait"),
     [

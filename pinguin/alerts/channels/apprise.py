@@ -141,15 +141,18 @@ class _Log(logging.Handler):
             lines.append(record.getMessage())
 
 
+_LOG = _Log()
+
+
 @cache
 def _log() -> _Log:
-    """Made at first use; before it, Apprise may neither log nor read."""
-    handler, logger = _Log(), logging.getLogger("apprise")
-    logger.handlers, logger.propagate = [handler], False
+    """At first use, for good: Apprise may log nowhere else, and read nothing."""
+    logger = logging.getLogger("apprise")
+    logger.handlers, logger.propagate = [_LOG], False
     logger.setLevel(logging.INFO)
     # It would read local files and other servers for templates and keys; `memory` alone must stay, or all come back.
     AttachmentManager().remove("file", "http", "https", unload=False)  # type: ignore[no-untyped-call]
-    return handler
+    return _LOG
 
 
 @cache
