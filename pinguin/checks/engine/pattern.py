@@ -9,6 +9,9 @@ import re2
 MOST_STEPS = 4000
 """An expression compiles to so many steps at most; each letter of a text may take all of them."""
 
+MOST_BYTES = 2 << 20
+"""What one expression may keep of the states that it met: of 8 MB each, a few hundred monitors fill a machine."""
+
 EFFORT = 200_000_000
 """Letters times steps, at most: two seconds on a slow machine. What comes after is not looked at."""
 
@@ -23,6 +26,7 @@ class Pattern:
         options = re2.Options()
         options.log_errors = False
         options.never_capture = True
+        options.max_mem = MOST_BYTES
         try:
             self._compiled = re2.compile(source.encode(), options)
         except re2.error as error:
