@@ -11,7 +11,7 @@ from pinguin.broker import Broker
 from pinguin.db import Pool, connection
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff, together
-from pinguin.scheduler import maintenance
+from pinguin.scheduler import alerts, maintenance
 from pinguin.scheduler.maintenance import MAINTENANCE_S, keep_windows
 from pinguin.scheduler.push import JUDGE_S, judge_pushes
 from pinguin.scheduler.reconcile import follow
@@ -36,6 +36,9 @@ async def do_chores(broker: Broker, pool: Pool, token: str) -> None:
         _again_and_again("watch", 0, lambda: watch(broker, pool, memory)),
         _again_and_again("maintenance", MAINTENANCE_S, lambda: keep_windows(broker, pool, windows)),
         _again_and_again("push", JUDGE_S, lambda: judge_pushes(broker, pool)),
+        _again_and_again("expiries", alerts.EXPIRIES_S, lambda: alerts.tell_expiries(pool)),
+        _again_and_again("slow", alerts.SLOW_S, lambda: alerts.keep_slow_spells(pool)),
+        _again_and_again("tidy", alerts.TIDY_S, lambda: alerts.tidy(pool)),
         _again_and_again("jobs", JOBS_S, lambda: _run_due_jobs(pool)),
         _again_and_again("vacuum", VACUUM_S, lambda: _vacuum(pool)),
         _again_and_again("sessions", SESSIONS_S, lambda: _forget_sessions(pool)),

@@ -97,6 +97,8 @@ async def _raise(broker: Broker, pool: Pool, problems: list[Problem], as_of: dat
         quiet = await upkeep.mark_quiet(conn, as_of, causes) if as_of else []
         if silent := await upkeep.quiet_monitors(conn):
             problems = [*problems, Problem("quiet", "", f"{silent} monitors have no results")]
+        if away := await upkeep.offline_monitors(conn):
+            problems = [*problems, Problem("offline", "", f"a worker has no network: {away} monitors are unknown")]
         for problem in await upkeep.set_problems(conn, problems):
             _log.error("pipeline_problem", code=problem.code, region=problem.region, message=problem.message)
     if lost:

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from pinguin.db import Connection, queries
 from pinguin.model import Policy, Result, State, Status, Transition, advance
+from pinguin.store.expiries import Expiries
 
 _log = structlog.get_logger(__name__)
 _sql = queries("recording")
@@ -30,13 +31,16 @@ class Standing:
     incident_id: int | None
 
 
-async def record(conn: Connection, results: Sequence[Result]) -> bool:
+async def record(conn: Connection, results: Sequence[Result], expiries: Expiries | None = None) -> bool:
     """Write results and everything that follows from them, inside the caller's transaction: states, transitions,
     incidents and, by triggers, the notifications that these call for. Doing it twice changes nothing.
 
+    expiries: what was written lately of when things end, so that it is not written with every result.
     Whether there was a transition. Raises `psycopg.Error` when the database refuses.
     """
     before, written = await write_results(conn, results)
+    if new := (expiries or Expiries()).news(results):
+        await conn.execute(_sql["write_expiries"], {"expiries": msgspec.json.encode(new).decode()})
     after = dict(before)
     for result in sorted(results, key=lambda result: result.scheduled_at):
         if result.monitor_id in after and _key(result) in written:

@@ -53,6 +53,13 @@ async def quiet_monitors(conn: Connection) -> int:
     return int(row[0])
 
 
+async def offline_monitors(conn: Connection) -> int:
+    """How many monitors are unknown because the network of a worker is gone."""
+    row = await (await conn.execute(_sql["offline_monitors"])).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def regions(conn: Connection) -> list[str]:
     """Regions that have monitors to check."""
     return [row[0] for row in await (await conn.execute(_sql["regions"])).fetchall()]

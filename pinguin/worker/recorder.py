@@ -15,6 +15,7 @@ from pinguin.lifecycle import Backoff, cancel, together
 from pinguin.metrics import WorkerMetrics
 from pinguin.model import Job, Result
 from pinguin.store import recording
+from pinguin.store.expiries import Expiries
 from pinguin.worker.spill import Spill, record_each
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ class Recorder:
         self._pool, self._broker, self._spill = pool, broker, spill
         self._on_transition = on_transition
         self._waiting: asyncio.Queue[Finished] = asyncio.Queue()
+        self._expiries = Expiries()
         self._unwritten = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -141,7 +143,7 @@ class Recorder:
         began = monotonic()
         try:
             async with asyncio.timeout(COMMIT_S):
-                transition = await record(self._pool, results)
+                transition = await record(self._pool, results, self._expiries)
             if transition and self._on_transition:
                 self._on_transition()
             self._metrics.committed(len(results), monotonic() - began)
@@ -156,10 +158,11 @@ class Recorder:
             _log.warning("leases_left_to_expire", jobs=len(jobs), error=str(error))
 
 
-async def record(pool: Pool, results: Sequence[Result]) -> bool:
+async def record(pool: Pool, results: Sequence[Result], expiries: Expiries | None = None) -> bool:
     """Write results and everything that follows from them, in one transaction. Doing it twice changes nothing.
 
+    expiries: what this process wrote of them lately.
     Whether there was a transition. Raises `Unavailable` when the database is away, `psycopg.Error` when it refuses.
     """
     async with connection(pool, CONNECT_S) as conn, conn.transaction():
-        return await recording.record(conn, results)
+        return await recording.record(conn, results, expiries)

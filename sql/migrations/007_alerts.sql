@@ -181,7 +181,6 @@ create index notifications_message on notifications (message_id);
 create index notifications_incident on notifications (incident_id) where incident_id is not null;
 create index notifications_monitor on notifications (monitor_id, kind, cause);
 create index notifications_stable on notifications (monitor_id, channel_id) where kind = 'stable' and status = 'waiting';
-create index notifications_created on notifications (created_at);
 create index notifications_answers on notifications (answers) where answers is not null;
 comment on table notifications is 'The outbox: this channel is to hear of this. Written with the cause, in one transaction.';
 comment on column notifications.key is 'What makes it one: the same cause never makes a second.';
@@ -551,6 +550,10 @@ begin
         when due.kind = 'slow' and exists (
           select from slow_spells p where p.id = due.cause and p.ended_at is not null) then 'over'
         when due.kind = 'stable' and status_now = 'paused' then 'over'
+        when due.kind in ('certificate', 'domain') and (status_now = 'paused' or not exists (
+          select from monitor_expiries e
+          where e.monitor_id = due.monitor_id and e.kind = due.kind
+            and e.expires_at = (due.facts ->> 'expires_at')::timestamptz)) then 'over'
         when due.kind in ('down', 'up') and f.open then 'flapping'
       end as cancel,
       case when due.kind in ('down', 'reminder', 'degraded', 'unknown', 'slow') then

@@ -51,3 +51,14 @@ from json_to_recordset(%(states)s::json) as n (
   failures integer, successes integer, unknowns integer, streak_since timestamptz, reason text, message text,
   latency_ms real, incident_id bigint)
 where s.monitor_id = n.monitor_id
+
+-- name: write_expiries
+-- In the order of monitors, none of an older version. seen_at says that it still is so.
+insert into monitor_expiries (monitor_id, kind, expires_at, subject)
+select e.monitor_id, e.kind, e.expires_at, e.subject
+from json_to_recordset(%(expiries)s::json) as e (
+  monitor_id bigint, version integer, kind text, expires_at timestamptz, subject text)
+join monitors m on m.id = e.monitor_id and m.version = e.version
+order by e.monitor_id, e.kind
+on conflict (monitor_id, kind) do update set
+  expires_at = excluded.expires_at, subject = excluded.subject, seen_at = excluded.seen_at

@@ -38,6 +38,10 @@ select monitor_id from quiet order by monitor_id
 -- How many monitors are unknown because nothing was heard of them.
 select count(*) from monitor_states where status = 'unknown' and reason = 'quiet'
 
+-- name: offline_monitors
+-- How many monitors are unknown because a worker has no network.
+select count(*) from monitor_states where status = 'unknown' and reason = 'offline'
+
 -- name: regions
 -- Where there is something to check.
 select distinct region from monitors, unnest(regions) region

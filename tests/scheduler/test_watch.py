@@ -107,6 +107,24 @@ async def test_a_monitor_that_is_unknown_already_says_why_it_is_quiet(pool: Pool
     assert await fetch(pool, "select count(*) from transitions where to_status = 'unknown'") == [(1,)]
 
 
+async def test_a_worker_without_a_network_is_said_once_for_all_its_monitors(pool: Pool, broker: Broker) -> None:
+    """TRAP 9: their uptime is untouched, and nobody hears of each."""
+    await fetch(
+        pool, "insert into channels (name, kind, options, is_default) values ('a', 'x', '{}', true) returning 1"
+    )
+    now = int(datetime.now(UTC).timestamp() - EPOCH.timestamp())
+    monitors = [await add_monitor(pool, name=f"m{n}", failure_threshold=1) for n in range(5)]
+    await record(pool, [result(monitor, now - 60) for monitor in monitors])
+    await record(pool, [result(monitor, now, Status.UNKNOWN, reason="offline") for monitor in monitors])
+    await broker.present("local", "w")
+    async with watching(broker, pool):
+        assert await fetch(pool, OPEN) == [("offline", "", "a worker has no network: 5 monitors are unknown")]
+        assert await fetch(pool, "select kind from notifications") == [("pipeline",)]
+        await record(pool, [result(monitor, now + 60) for monitor in monitors])
+        await asyncio.sleep(0.5)
+        assert await fetch(pool, OPEN) == []
+
+
 async def test_a_queue_that_is_late_is_said(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
     await add_monitor(pool, None)
     await broker.present("local", "w")
