@@ -159,6 +159,8 @@ def _secret(value: Any) -> bool:
 
 
 def _shown(value: Any) -> Any:
+    if _secret(value):
+        return CHANGED
     if isinstance(value, Hidden):
         value = value.shown
     if isinstance(value, list | tuple):
