@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-embedded up-docker down reset demo dev psql migrate doctor check test chaos bench bench-checks fmt lock venv venv-dev
+.PHONY: help up up-embedded up-docker down reset demo dev psql migrate doctor check test chaos bench bench-alerts bench-checks fmt lock venv venv-dev
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ chaos: venv-dev ## kill, stop and cut everything under load, and count; ARGS="wo
 bench: venv-dev ## measure dispatch, and from slot to committed row; ARGS="--assert" to fail on a missed bound
 	@$(BIN)/python -m bench.dispatch $(ARGS)
 	@$(BIN)/python -m bench.pipeline $(ARGS)
+
+bench-alerts: venv-dev ## from a failed check to the message, and a thousand outages at once; ARGS="--assert"
+	@$(BIN)/python -m bench.alerts $(ARGS)
 
 bench-checks: venv-dev ## what a check costs, beside the peers that are installed here; ARGS="--assert"
 	@$(BIN)/python -m bench.checks $(ARGS)

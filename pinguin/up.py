@@ -32,7 +32,12 @@ async def up(settings: Settings) -> int:
         _say(f"Starting the embedded database and Redis in {settings.data} …")
         async with EmbeddedStack(settings.data) as stack:
             settings = with_key_file(
-                msgspec.structs.replace(settings, database_url=stack.database_url, redis_url=stack.redis_url),
+                msgspec.structs.replace(
+                    settings,
+                    database_url=stack.database_url,
+                    redis_url=stack.redis_url,
+                    base_url=settings.base_url or address,
+                ),
                 stack.secret_key_file,
             )
             for line in await prepare_database(settings):
