@@ -18,10 +18,10 @@ from pinguin.errors import Conflict, InvalidInput, NotFound
 from pinguin.secrets import NO_KEY
 from pinguin.store import channels
 from pinguin.store.channels import Channel
-from pinguin.web import channel_form, channel_views
+from pinguin.web import audited, channel_form, channel_views
 from pinguin.web.channel_form import DAYS, NOTHING, TEMPLATES, Form, Saved, zones
 from pinguin.web.database import connection
-from pinguin.web.gate import EDITOR, form
+from pinguin.web.gate import EDITOR, form, principal
 from pinguin.web.routes.channels import exists, off, send_test
 from pinguin.web.service import Req, Web, aware, is_fragment, of
 from pinguin.web.templating import render
@@ -50,8 +50,10 @@ async def create(request: Req) -> Response[Any]:
     kind = _kind(web, sent.get("kind", ""))
     try:
         draft = channel_form.parse(kind, sent, NOTHING).draft(web.keys, NOTHING)
-        async with connection(web.pool) as conn:
-            await channels.create(conn, draft)
+        async with connection(web.pool) as conn, conn.transaction():
+            made = await channels.create(conn, draft)
+            look = audited.channel(conn, web.kinds, made)
+            await audited.created(conn, principal(request), "channel.create", "channel", made, look)
     except InvalidInput as wrong:
         return _form(request, channel_form.again(kind, sent, wrong, NOTHING), status_code=422, sent=sent)
     return Redirect("/channels?notice=saved", status_code=303)
@@ -78,7 +80,9 @@ async def edit(request: Req, channel_id: FromPath[int]) -> Response[Any]:
     try:
         draft = channel_form.parse(kind, sent, saved).draft(web.keys, saved)
         async with connection(web.pool) as conn:
-            await channels.update(conn, channel_id, _base(sent), draft)
+            look = audited.channel(conn, web.kinds, channel_id)
+            async with audited.changing(conn, principal(request), "channel.edit", "channel", channel_id, look):
+                await channels.update(conn, channel_id, _base(sent), draft)
     except InvalidInput as wrong:
         return _form(request, channel_form.again(kind, sent, wrong, saved), status_code=422, **shown)
     except Conflict:

@@ -16,10 +16,10 @@ from pinguin.fields import convert
 from pinguin.fields import field as described
 from pinguin.store import channels
 from pinguin.store.channels import Channel
-from pinguin.web import channel_views, forms
+from pinguin.web import audited, channel_views, forms
 from pinguin.web.channel_views import HELD, Shown
 from pinguin.web.database import connection
-from pinguin.web.gate import EDITOR, form
+from pinguin.web.gate import EDITOR, form, principal
 from pinguin.web.service import Req, Web, is_fragment, of
 from pinguin.web.templating import render
 
@@ -101,15 +101,20 @@ async def send_test(
 
 @post("/channels/{channel_id:int}/on", status_code=303)
 async def switch_on(request: Req, channel_id: FromPath[int]) -> Redirect:
-    async with connection(of(request).pool) as conn:
-        await channels.enable(conn, exists(channel_id), True)
-    return Redirect("/channels", status_code=303)
+    return await _enable(request, channel_id, enabled=True)
 
 
 @post("/channels/{channel_id:int}/off", status_code=303)
 async def switch_off(request: Req, channel_id: FromPath[int]) -> Redirect:
-    async with connection(of(request).pool) as conn:
-        await channels.enable(conn, exists(channel_id), False)
+    return await _enable(request, channel_id, enabled=False)
+
+
+async def _enable(request: Req, channel_id: int, *, enabled: bool) -> Redirect:
+    web, action = of(request), "channel.on" if enabled else "channel.off"
+    async with connection(web.pool) as conn:
+        look = audited.channel(conn, web.kinds, exists(channel_id))
+        async with audited.changing(conn, principal(request), action, "channel", channel_id, look):
+            await channels.enable(conn, channel_id, enabled)
     return Redirect("/channels", status_code=303)
 
 
@@ -130,8 +135,11 @@ async def show_delete(request: Req, channel_id: FromPath[int]) -> Template:
 
 @post("/channels/{channel_id:int}/delete", status_code=303)
 async def delete(request: Req, channel_id: FromPath[int]) -> Redirect:
-    async with connection(of(request).pool) as conn:
-        await channels.archive(conn, exists(channel_id))
+    web = of(request)
+    async with connection(web.pool) as conn:
+        look = audited.channel(conn, web.kinds, exists(channel_id))
+        async with audited.changing(conn, principal(request), "channel.delete", "channel", channel_id, look):
+            await channels.archive(conn, channel_id)
     return Redirect("/channels?notice=deleted", status_code=303)
 
 
@@ -140,8 +148,10 @@ async def create_group(request: Req) -> Response[Any]:
     sent = await form(request)
     try:
         name, members = await _group(request, sent)
-        async with connection(of(request).pool) as conn:
-            await channels.create_group(conn, name, members)
+        async with connection(of(request).pool) as conn, conn.transaction():
+            made = await channels.create_group(conn, name, members)
+            look = audited.group(conn, made)
+            await audited.created(conn, principal(request), "group.create", "group", made, look)
     except InvalidInput as wrong:
         return await _list(request, 422, group=0, sent=sent, wrong=wrong.fields)
     return Redirect("/channels?notice=saved#groups", status_code=303)
@@ -153,7 +163,9 @@ async def edit_group(request: Req, group_id: FromPath[int]) -> Response[Any]:
     try:
         name, members = await _group(request, sent)
         async with connection(of(request).pool) as conn:
-            await channels.update_group(conn, exists(group_id, "group"), sent.get("mark", "")[:20], name, members)
+            look = audited.group(conn, exists(group_id, "group"))
+            async with audited.changing(conn, principal(request), "group.edit", "group", group_id, look):
+                await channels.update_group(conn, group_id, sent.get("mark", "")[:20], name, members)
     except InvalidInput as wrong:
         return await _list(request, 422, group=group_id, sent=sent, wrong=wrong.fields)
     return Redirect("/channels?notice=saved#groups", status_code=303)
@@ -162,7 +174,9 @@ async def edit_group(request: Req, group_id: FromPath[int]) -> Response[Any]:
 @post("/channel-groups/{group_id:int}/delete", status_code=303)
 async def delete_group(request: Req, group_id: FromPath[int]) -> Redirect:
     async with connection(of(request).pool) as conn:
-        await channels.delete_group(conn, exists(group_id, "group"))
+        look = audited.group(conn, exists(group_id, "group"))
+        async with audited.changing(conn, principal(request), "group.delete", "group", group_id, look):
+            await channels.delete_group(conn, group_id)
     return Redirect("/channels?notice=saved#groups", status_code=303)
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from litestar import get, post
 from litestar.response import Redirect, Stream, Template
 
+from pinguin.db import Connection
 from pinguin.errors import InvalidInput
 from pinguin.model import REASONS
-from pinguin.store import incidents, monitors, upkeep
+from pinguin.store import audit, incidents, monitors, upkeep
 from pinguin.store.incidents import STATES, Filter, Incident
 from pinguin.web import export
 from pinguin.web.database import connection
-from pinguin.web.gate import form, local_address
+from pinguin.web.gate import form, local_address, principal
 from pinguin.web.service import Req, aware, of
 from pinguin.web.templating import query, render
 
@@ -85,12 +87,20 @@ async def acknowledge_many(request: Req) -> Redirect:
     ids = [int(name[1:]) for name in sent if re.fullmatch(r"i\d{1,18}", name, re.ASCII)]
     done: list[int] = []
     if ids:
-        async with connection(of(request).pool) as conn:
+        async with connection(of(request).pool) as conn, conn.transaction():
             done = await incidents.acknowledge(conn, ids, request.state.visit.name, note(sent, "note"))
+            await noted(request, conn, "acknowledge", done, {"note": note(sent, "note")})
     back = local_address(sent.get("back", "/incidents"))
     path, _, rest = back.partition("?")
     kept = "&".join(part for part in rest.split("&") if part and not part.startswith("done="))
     return Redirect(f"{path}?{kept}&done={len(done)}" if kept else f"{path}?done={len(done)}", status_code=303)
+
+
+async def noted(request: Req, conn: Connection, act: str, ids: Sequence[int], after: Mapping[str, Any]) -> None:
+    """Write it into the audit log, in the transaction of the change."""
+    known = {name: value for name, value in after.items() if value}
+    changes = [audit.Change(audit.Thing("incident", each), None, known) for each in ids]
+    await audit.write_all(conn, principal(request), f"incident.{act}", changes)
 
 
 def note(sent: Mapping[str, str], name: str, longest: int = LONGEST_NOTE) -> str:

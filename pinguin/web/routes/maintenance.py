@@ -14,8 +14,9 @@ from pinguin.errors import InvalidInput, Unavailable
 from pinguin.maintenance import LONGEST
 from pinguin.store import maintenance, maintenance_windows, monitors
 from pinguin.store.maintenance_windows import PastWindow
+from pinguin.web import audited
 from pinguin.web.database import connection
-from pinguin.web.gate import EDITOR, form
+from pinguin.web.gate import EDITOR, form, principal
 from pinguin.web.maintenance_form import length
 from pinguin.web.maintenance_words import in_words, in_zone
 from pinguin.web.routes.monitor import exists
@@ -35,6 +36,8 @@ NOTICES = {
     "runs": "Nothing was done: it runs already, or is switched off.",
     "length": f"Nothing was done: from 1 minute to {LONGEST.days} days are possible.",
 }
+
+_ACTIONS = {"started": "start", "ended": "end", "extended": "extend", "deleted": "delete"}
 
 
 @get("/maintenance")
@@ -83,19 +86,21 @@ async def start(request: Req, maintenance_id: FromPath[int]) -> Redirect:
     except InvalidInput:
         return _back("length")
     return await _by_hand(
-        request, lambda conn: maintenance.start(conn, exists(maintenance_id), wanted), "started", "runs"
+        request, maintenance_id, lambda conn: maintenance.start(conn, maintenance_id, wanted), "started", "runs"
     )
 
 
 @post("/maintenance/{maintenance_id:int}/end", status_code=303)
 async def end(request: Req, maintenance_id: FromPath[int]) -> Redirect:
-    return await _by_hand(request, lambda conn: maintenance.end(conn, exists(maintenance_id)), "ended", "over")
+    return await _by_hand(
+        request, maintenance_id, lambda conn: maintenance.end(conn, maintenance_id), "ended", "over"
+    )
 
 
 @post("/maintenance/{maintenance_id:int}/extend", status_code=303)
 async def extend(request: Req, maintenance_id: FromPath[int]) -> Redirect:
     return await _by_hand(
-        request, lambda conn: maintenance.extend(conn, exists(maintenance_id), EXTEND), "extended", "over"
+        request, maintenance_id, lambda conn: maintenance.extend(conn, maintenance_id, EXTEND), "extended", "over"
     )
 
 
@@ -108,17 +113,21 @@ async def show_delete(request: Req, maintenance_id: FromPath[int]) -> Template:
 
 @post("/maintenance/{maintenance_id:int}/delete", status_code=303)
 async def delete(request: Req, maintenance_id: FromPath[int]) -> Redirect:
-    return await _by_hand(request, lambda conn: maintenance.archive(conn, exists(maintenance_id)), "deleted", "over")
+    return await _by_hand(
+        request, maintenance_id, lambda conn: maintenance.archive(conn, maintenance_id), "deleted", "over"
+    )
 
 
 async def _by_hand(
-    request: Req, change: Callable[[Connection], Awaitable[None]], done: str, otherwise: str
+    request: Req, maintenance_id: int, change: Callable[[Connection], Awaitable[None]], done: str, otherwise: str
 ) -> Redirect:
     """otherwise: what to say where there was nothing to do any more."""
-    web = of(request)
+    web, action = of(request), f"maintenance.{_ACTIONS[done]}"
     try:
         async with connection(web.pool) as conn:
-            await change(conn)
+            look = audited.maintenance(conn, exists(maintenance_id))
+            async with audited.changing(conn, principal(request), action, "maintenance", maintenance_id, look):
+                await change(conn)
     except InvalidInput:
         return _back(otherwise)
     await announce(web)

@@ -17,9 +17,9 @@ from pinguin.store import maintenance, monitors
 from pinguin.store.maintenance import MOST_MONITORS, Maintenance
 from pinguin.store.monitors import Filter
 from pinguin.wallclock import zones
-from pinguin.web import maintenance_form
+from pinguin.web import audited, maintenance_form
 from pinguin.web.database import connection
-from pinguin.web.gate import EDITOR, form
+from pinguin.web.gate import EDITOR, form, principal
 from pinguin.web.maintenance_form import MONITOR, TITLES, Form, Preview
 from pinguin.web.maintenance_words import in_zone
 from pinguin.web.routes.maintenance import NEXT, announce
@@ -53,6 +53,8 @@ async def create(request: Req) -> Response[Any]:
             made = await maintenance.create(conn, draft)
             if at_once is not None:
                 await maintenance.start(conn, made, at_once)
+            look = audited.maintenance(conn, made)
+            await audited.created(conn, principal(request), "maintenance.create", "maintenance", made, look)
     except InvalidInput as wrong:
         return await _again(request, sent, wrong=wrong.fields, status_code=422)
     await announce(web)
@@ -80,7 +82,9 @@ async def edit(request: Req, maintenance_id: FromPath[int]) -> Response[Any]:
     try:
         draft = maintenance_form.parse(sent)
         async with connection(web.pool) as conn:
-            await maintenance.update(conn, maintenance_id, base, draft)
+            look = audited.maintenance(conn, maintenance_id)
+            async with audited.changing(conn, principal(request), "maintenance.edit", "maintenance", maintenance_id, look):
+                await maintenance.update(conn, maintenance_id, base, draft)
     except InvalidInput as wrong:
         return await _again(request, sent, maintenance_id, wrong=wrong.fields, status_code=422)
     except Conflict:
