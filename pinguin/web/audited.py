@@ -1,27 +1,106 @@
 """What of a thing goes into the audit log: all that people may see, and of secrets that they changed.
 
-    await audit.write(conn, gate.principal(request), "channel.edit", Thing("channel", 7, name), of(before), of(after))
+    async with audited.changing(conn, gate.principal(request), "channel.edit", "channel", 7, look):
+        await channels.update(conn, 7, …)
 
+`look` says what there is (a mapping), or None; the block and its line in the log are one transaction.
 `fields` hides what the annotations of a struct call secret, and of addresses what may be (user, password, query).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import fields as dataclass_fields
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import inspect
 
+from pinguin.alerts.contract import ChannelType
 from pinguin.checks.contract import CheckType
+from pinguin.db import Connection
+from pinguin.errors import NotFound
 from pinguin.fields.describe import plain_type
+from pinguin.people import Principal
+from pinguin.store import audit, channels
+from pinguin.store import maintenance as maintenances
 from pinguin.store.audit import Hidden, Thing
 from pinguin.store.monitors import Draft, Monitor
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _URL = re.compile(
     r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<who>[^/?#@]*@)?(?P<rest>[^?#]*)(?P<more>[?#].*)?", re.DOTALL
 )
+
+
+Look = Callable[[], Awaitable[Mapping[str, Any] | None]]
+
+
+@asynccontextmanager
+async def changing(
+    conn: Connection, who: Principal, action: str, kind: str, number: int, look: Look
+) -> AsyncIterator[None]:
+    """One transaction: what the block changed is told from looks before and after it."""
+    async with conn.transaction():
+        before = await look()
+        yield
+        await _write(conn, who, action, kind, number, before, await look())
+
+
+async def created(conn: Connection, who: Principal, action: str, kind: str, number: int, look: Look) -> None:
+    """Call it in the transaction that made the thing."""
+    await _write(conn, who, action, kind, number, None, await look())
+
+
+async def _write(
+    conn: Connection, who: Principal, action: str, kind: str, number: int,
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None,
+) -> None:  # fmt: skip
+    known = after or before or {}
+    name = str(known.get("name") or known.get("title") or "")
+    await audit.write(conn, who, action, Thing(kind, number, name), before, after)
+
+
+def channel(conn: Connection, kinds: Mapping[str, ChannelType], channel_id: int) -> Look:
+    async def look() -> Mapping[str, Any] | None:
+        try:
+            found = await channels.get(conn, channel_id)
+        except NotFound:
+            return None
+        kind = kinds.get(found.kind)
+        options: Any = fields(found.options, kind.options) if kind else Hidden(dict(found.options))
+        return _written(found, channels.Draft) | {"options": options, "enabled": found.enabled}
+
+    return look
+
+
+def group(conn: Connection, group_id: int) -> Look:
+    async def look() -> Mapping[str, Any] | None:
+        found = next((each for each in await channels.groups(conn) if each.id == group_id), None)
+        return {"name": found.name, "channels": sorted(found.channel_ids)} if found else None
+
+    return look
+
+
+def maintenance(conn: Connection, maintenance_id: int) -> Look:
+    async def look() -> Mapping[str, Any] | None:
+        try:
+            found = await maintenances.get(conn, maintenance_id)
+        except NotFound:
+            return None
+        runs = {"runs_until": found.running_until.isoformat()} if found.running_until else {}
+        return _written(found, maintenances.Draft) | runs
+
+    return look
+
+
+def _written(found: Any, draft: type[DataclassInstance]) -> dict[str, Any]:
+    """What people may write of it, in plain JSON types."""
+    return {item.name: msgspec.to_builtins(getattr(found, item.name)) for item in dataclass_fields(draft)}
 
 
 def monitor(of: Monitor | Draft, types: Mapping[str, CheckType], *, enabled: bool = True) -> dict[str, Any]:

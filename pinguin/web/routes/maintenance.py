@@ -92,9 +92,7 @@ async def start(request: Req, maintenance_id: FromPath[int]) -> Redirect:
 
 @post("/maintenance/{maintenance_id:int}/end", status_code=303)
 async def end(request: Req, maintenance_id: FromPath[int]) -> Redirect:
-    return await _by_hand(
-        request, maintenance_id, lambda conn: maintenance.end(conn, maintenance_id), "ended", "over"
-    )
+    return await _by_hand(request, maintenance_id, lambda conn: maintenance.end(conn, maintenance_id), "ended", "over")
 
 
 @post("/maintenance/{maintenance_id:int}/extend", status_code=303)

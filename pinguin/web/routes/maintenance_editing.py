@@ -83,7 +83,9 @@ async def edit(request: Req, maintenance_id: FromPath[int]) -> Response[Any]:
         draft = maintenance_form.parse(sent)
         async with connection(web.pool) as conn:
             look = audited.maintenance(conn, maintenance_id)
-            async with audited.changing(conn, principal(request), "maintenance.edit", "maintenance", maintenance_id, look):
+            async with audited.changing(
+                conn, principal(request), "maintenance.edit", "maintenance", maintenance_id, look
+            ):
                 await maintenance.update(conn, maintenance_id, base, draft)
     except InvalidInput as wrong:
         return await _again(request, sent, maintenance_id, wrong=wrong.fields, status_code=422)
