@@ -16,7 +16,7 @@ from pinguin.scheduler.maintenance import MAINTENANCE_S, keep_windows
 from pinguin.scheduler.push import JUDGE_S, judge_pushes
 from pinguin.scheduler.reconcile import follow
 from pinguin.scheduler.watch import Memory, watch
-from pinguin.store import upkeep
+from pinguin.store import audit, upkeep
 
 _log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ VACUUM_S = 600.0
 SESSIONS_S = 3600.0
 
 
-async def do_chores(broker: Broker, pool: Pool, token: str) -> None:
+async def do_chores(broker: Broker, pool: Pool, token: str, audit_days: int = 730) -> None:
     """Every chore side by side, each by its own clock; ends only by being cancelled or fenced out."""
     memory, windows = Memory(), maintenance.Memory()
     await together(
@@ -41,7 +41,7 @@ async def do_chores(broker: Broker, pool: Pool, token: str) -> None:
         _again_and_again("tidy", alerts.TIDY_S, lambda: alerts.tidy(pool)),
         _again_and_again("jobs", JOBS_S, lambda: _run_due_jobs(pool)),
         _again_and_again("vacuum", VACUUM_S, lambda: _vacuum(pool)),
-        _again_and_again("sessions", SESSIONS_S, lambda: _forget_sessions(pool)),
+        _again_and_again("sessions", SESSIONS_S, lambda: _forget(pool, audit_days)),
     )
 
 
@@ -84,6 +84,8 @@ async def _vacuum(pool: Pool) -> None:
             await upkeep.vacuum(conn)
 
 
-async def _forget_sessions(pool: Pool) -> None:
+async def _forget(pool: Pool, audit_days: int) -> None:
+    """Sessions, links and sign-ins that are over, and what the audit log need not keep."""
     async with connection(pool) as conn:
         await upkeep.forget_sessions(conn)
+        await audit.forget(conn, audit_days)

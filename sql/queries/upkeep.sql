@@ -96,6 +96,12 @@ on conflict (job_id) do update set
 select not exists (select from pg_stat_activity)
 
 -- name: forget_sessions
+-- And one-time links and half-done sign-ins that are over.
+with links as (
+  delete from invitations where expires_at < now() - interval '30 days'
+), steps as (
+  delete from sign_in_steps where expires_at < now()
+)
 delete from sessions where expires_at < now()
 
 -- name: policies

@@ -9,9 +9,10 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from pinguin.errors import InvalidInput
-from pinguin.store import monitors, push
+from pinguin.store import audit, monitors, push
 from pinguin.web import pushed
 from pinguin.web.database import connection
+from pinguin.web.gate import principal
 from pinguin.web.routes.monitor import exists
 from pinguin.web.service import Req, aware, of
 from pinguin.web.templating import render
@@ -37,8 +38,10 @@ async def show_body(request: Req, monitor_id: FromPath[int]) -> Response[str]:
 
 @post("/monitors/{monitor_id:int}/address", status_code=303)
 async def rotate(request: Req, monitor_id: FromPath[int]) -> Redirect:
-    async with connection(of(request).pool) as conn:
+    async with connection(of(request).pool) as conn, conn.transaction():
         await push.rotate(conn, exists(monitor_id))
+        change = {"address": audit.Hidden(0)}, {"address": audit.Hidden(1)}
+        await audit.write(conn, principal(request), "monitor.address", audit.Thing("monitor", monitor_id), *change)
     return Redirect(f"/monitors/{monitor_id}?notice=address#push-title", status_code=303)
 
 
