@@ -37,6 +37,12 @@ async def serve(settings: Settings) -> None:
                 _log.info("scheduler_started", name=name)
                 await asyncio.gather(
                     dispatch_forever(broker, stop, metrics),
-                    lead_forever(broker, name, lambda token: do_chores(broker, pool, token, settings.audit_retention_days), stop, metrics),
+                    lead_forever(
+                        broker,
+                        name,
+                        lambda token: do_chores(broker, pool, token, settings.audit_retention_days),
+                        stop,
+                        metrics,
+                    ),
                 )
             _log.info("scheduler_stopped")
