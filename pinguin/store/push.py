@@ -52,11 +52,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What the leader asks every second. since, seen_at: when pings could be taken; None: nobody ever took any."""
+    """What the leader asks every second. since, until: when pings could be taken; None: nobody ever took any."""
 
-    now: datetime
     since: datetime | None
-    seen_at: datetime | None
+    until: datetime | None
     any: bool
 
 
@@ -224,28 +223,32 @@ async def due(conn: Connection) -> Due:
     return Due(*row)
 
 
-async def judge(conn: Connection, open_since: datetime | None, most: int) -> tuple[int, list[int]]:
+async def judge(
+    conn: Connection, open_since: datetime | None, until: datetime | None, most: int
+) -> tuple[int, list[int]]:
     """Judge the silence of up to `most` monitors, and plan those that were edited.
 
-    open_since: since when pings could be taken; None: they cannot be, so only plan.
+    open_since, until: when pings could be taken; None: only plan.
     Returns how many were looked at, and the monitors that have a new result.
     """
-    given = {"margin": MARGIN, "judging": open_since is not None, "most": most}
+    given = {"until": until, "most": most}
     rows = await (await conn.execute(_sql["lock_due"], given)).fetchall()
     changes = _Changes([], [], {})
     for target in await _watched(conn, [row[0] for row in rows]):
         changes.watched[target.monitor_id] = target
         if target.rules is not None and target.active:
-            _judge(target, target.rules, open_since, changes)
+            _judge(target, target.rules, open_since, until, changes)
     await _write(conn, changes, open_since or push.ALWAYS)
     return len(rows), sorted({result.monitor_id for result in changes.results})
 
 
-def _judge(target: Watched, rules: Rules, open_since: datetime | None, changes: _Changes) -> None:
+def _judge(
+    target: Watched, rules: Rules, open_since: datetime | None, until: datetime | None, changes: _Changes
+) -> None:
     if target.watch.version != target.version:
         target.watch = push.plan(target.watch, rules, target.version)
-    if open_since is not None:
-        target.watch, verdicts = push.judge(target.watch, rules, target.now - MARGIN, open_since)
+    if open_since is not None and until is not None:
+        target.watch, verdicts = push.judge(target.watch, rules, until, open_since)
         changes.results += [_result(target, verdict) for verdict in verdicts]
 
 

@@ -23,8 +23,10 @@ _log = structlog.get_logger(__name__)
 
 DRAINER_TTL_S = 15.0
 LOOK_S = 1.0
-BEAT_S = 5.0
-BREAK_S = 15.0
+BEAT_S = 2.0
+FIRST_BEAT_S = 3.0
+"""After a start those who found the door closed come again, before anything is said of silence."""
+BREAK_S = 12.0
 """A shorter break, such as a restart, is none: those who ping try again."""
 
 
@@ -110,6 +112,8 @@ class Openness:
 async def say_open_forever(intake: Intake, broker: Broker, pool: Pool) -> None:
     """Tell the database every few seconds; ends by being cancelled."""
     openness = Openness()
+    openness.able_for(True, intake.refused, time.time())
+    await asyncio.sleep(FIRST_BEAT_S)
     while True:
         await say_open(intake, broker, pool, openness)
         await asyncio.sleep(BEAT_S)

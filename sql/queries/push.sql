@@ -15,17 +15,18 @@ for no key update
 select monitor_id from push_states
 where monitor_id in (
   select monitor_id from push_states
-  where look_at <= now() - %(margin)s::interval or version is null and look_at is not null
+  where look_at <= %(until)s::timestamptz or version is null and look_at is not null
   order by version is not null, look_at
   limit %(most)s)
-  and (%(judging)s or version is null)
 order by monitor_id
 for no key update skip locked
 
 -- name: due
--- Asked every second, and answered from the index: now() may be compared with one, clock_timestamp() may not.
-select clock_timestamp(), (select since from push_watch), (select seen_at from push_watch),
-  exists (select from push_states where look_at <= now() - %(margin)s::interval)
+-- Asked every second, and answered from the index. Silence is known up to the moment at which somebody said last that
+-- pings can be taken; where nobody ever did, of no time at all.
+with known as (select since, least(seen_at, now() - %(margin)s::interval) as until from push_watch)
+select (select since from known), (select until from known),
+  coalesce((select min(look_at) from push_states) <= (select until from known), false)
     or exists (select from push_states where version is null and look_at is not null)
 
 -- name: watches

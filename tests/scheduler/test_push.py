@@ -26,7 +26,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 async def open_for(pool: Pool, seconds: float) -> None:
     """Say that pings could be taken for so long."""
     async with connection(pool) as conn:
-        await push.say_open(conn, timedelta(seconds=seconds), timedelta(seconds=15))
+        await push.say_open(conn, timedelta(seconds=seconds), timedelta(seconds=12))
 
 
 async def missing(pool: Pool) -> int:
@@ -59,14 +59,18 @@ async def test_nothing_is_judged_before_what_waits_is_written(pool: Pool, broker
     assert (await status(pool, monitor_id))[0] == "down"
 
 
-@pytest.mark.parametrize("seen", ["never", "long ago"])
-async def test_nothing_is_judged_while_nobody_takes_pings(pool: Pool, broker: Broker, seen: str) -> None:
+@pytest.mark.parametrize("seen", ["never", "before the deadline"])
+async def test_nothing_is_judged_of_a_time_in_which_nobody_took_pings(pool: Pool, broker: Broker, seen: str) -> None:
+    """However short that time is: the deadline was 5 s ago."""
     monitor_id = await missing(pool)
-    if seen == "long ago":
+    if seen == "before the deadline":
         await open_for(pool, 1000)
-        await fetch(pool, "update push_watch set seen_at = seen_at - interval '20 s' returning 1")
+        await fetch(pool, "update push_watch set seen_at = seen_at - interval '6 s' returning 1")
     await judge_pushes(broker, pool)
     assert (await status(pool, monitor_id))[0] == "up"
+    await open_for(pool, 1000)
+    await judge_pushes(broker, pool)
+    assert (await status(pool, monitor_id))[0] == "down"
 
 
 async def test_after_a_time_in_which_nobody_took_pings_there_is_a_grace(pool: Pool, broker: Broker) -> None:

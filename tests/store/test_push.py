@@ -39,8 +39,10 @@ async def ping(pool: Pool, monitor_id: int, **values: Any) -> Ping:
 
 
 async def judge(pool: Pool, open_since: datetime | None = LONG_AGO) -> list[int]:
+    """open_since: since when pings could be taken, up to a second ago; None: they cannot be."""
+    until = None if open_since is None else datetime.now(UTC) - push.MARGIN
     async with connection(pool) as conn, conn.transaction():
-        return (await push.judge(conn, open_since, 500))[1]
+        return (await push.judge(conn, open_since, until, 500))[1]
 
 
 async def age(pool: Pool, monitor_id: int, seconds: float) -> None:
