@@ -105,10 +105,21 @@ async def _check(_: Settings, arguments: argparse.Namespace) -> int:
     return await check(arguments.others)
 
 
+async def _replay(settings: Settings, arguments: argparse.Namespace) -> int:
+    """run a monitor's history through other thresholds, and show which incidents and alerts there would have been"""
+    from pinguin.replay.command import replay
+
+    return await replay(settings, arguments.others)
+
+
 COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {
     function.__name__.removeprefix("_"): function
-    for function in (_up, _scheduler, _worker, _web, _migrate, _doctor, _check, _psql, _demo)
+    for function in (_up, _scheduler, _worker, _web, _migrate, _doctor, _check, _replay, _psql, _demo)
 }
+
+
+OWN_OPTIONS = ("check", "replay")
+"""Commands that read their own words, and have their own help."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -117,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, function in COMMANDS.items():
-        own_help = name != "check"  # which knows its types, and has the help of each
+        own_help = name not in OWN_OPTIONS
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__, add_help=own_help)
         if name == "worker":
             command.add_argument(
@@ -160,7 +171,7 @@ def _new_event_loop(command: str) -> asyncio.AbstractEventLoop:
 def main() -> int:
     top = parser()
     arguments, others = top.parse_known_args()
-    if others and arguments.command not in ("psql", "check"):
+    if others and arguments.command not in ("psql", *OWN_OPTIONS):
         top.error(f"unrecognized arguments: {' '.join(others)}")
     arguments.others = others
     # What is loaded by now stays, and checks make no cycles worth looking for so often: a fifth of a worker's CPU.
@@ -176,7 +187,7 @@ def main() -> int:
         return 1
     except PinguinError as error:
         print(f"pinguin: {error}", file=sys.stderr)
-        return 2 if arguments.command == "check" else 1  # there, 1 says that the target is down
+        return 2 if arguments.command in OWN_OPTIONS else 1  # for check, 1 says that the target is down
     except KeyboardInterrupt:
         return 130
 

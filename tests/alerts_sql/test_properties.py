@@ -123,17 +123,19 @@ class Play:
         await self.outbox.run("update monitors set archived_at = now() where id = any(%s)", self.monitors)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(ACTIONS, min_size=5, max_size=40), st.sampled_from([0, 3]), st.integers(1, 2))
 async def test_nothing_is_lost_or_told_twice(
     outbox: Outbox, actions: list[tuple[Any, ...]], flap_outages: int, failure_threshold: int
 ) -> None:
     play = await Play.begin(outbox, flap_outages, failure_threshold)
-    for action in actions:
-        await play.do(action)
-    await play.settle()
-    await check(play, {action[0] for action in actions})
-    await play.end()
+    try:
+        for action in actions:
+            await play.do(action)
+        await play.settle()
+        await check(play, {action[0] for action in actions})
+    finally:
+        await play.end()
 
 
 async def check(play: Play, happened: set[str]) -> None:

@@ -1,0 +1,1 @@
+"""What a monitor's history would have been under other thresholds."""
