@@ -104,8 +104,8 @@ def cheap() -> Passwords:
 
 
 @asynccontextmanager
-async def browser(app: Litestar) -> AsyncIterator[Client]:
-    transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
+async def browser(app: Litestar, address: str = "127.0.0.1") -> AsyncIterator[Client]:
+    transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False, client=(address, 123))
     async with Client(transport=transport, base_url=ADDRESS, headers={"Origin": ADDRESS}) as client:
         yield client
 

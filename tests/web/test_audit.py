@@ -21,6 +21,9 @@ from pinguin.store.audit import Change, Filter, Hidden, Thing, diff
 from pinguin.web import audited
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import PASSWORD, Client, Statements, browser
+from tests.web.test_channels import EMAIL, WEBHOOK, base
+from tests.web.test_incidents import add_incident
+from tests.web.test_maintenance import MANUAL
 
 FORM = {
     "name": "shop", "interval_s": "60", "timeout_s": "5", "failure_threshold": "2", "recovery_threshold": "1",
@@ -293,3 +296,48 @@ async def test_it_takes_a_fixed_number_of_queries(client: Client, pool: Pool, st
         await client.get("/audit")
         costs.append(statements.count)
     assert costs[0] == costs[1]
+
+
+# --- what others change
+
+
+async def test_channels_and_groups_are_written_down_without_their_secrets(client: Client, pool: Pool) -> None:
+    for form in (EMAIL, {**WEBHOOK, "name": "hook"}):
+        assert (await client.submit("/channels/new", form)).status_code == 303
+    fields = await base(client, 1)
+    changed = {**EMAIL, **fields, "options.password": "s3cret", "options.host": "other.test"}
+    assert (await client.submit("/channels/1/edit", changed)).status_code == 303
+    await client.submit("/channel-groups/new", {"name": "all", "channel.1": "on"})
+    for path in ("/channels/1/off", "/channels/1/on", "/channels/2/delete", "/channel-groups/1/delete"):
+        assert (await client.submit(path)).status_code == 303
+    found = await log(pool)
+    assert [action for action, _, _ in found] == [
+        "channel.create", "channel.create", "channel.edit", "group.create", "channel.off", "channel.on",
+        "channel.delete", "group.delete",
+    ]  # fmt: skip
+    assert found[2][2] == {"options.host": {"from": "smtp.test", "to": "other.test"}, "options.password": "changed"}
+    assert "s3cret" not in str(found) + str(await fetch(pool, "select audit::text from audit"))
+    assert "hunter2" not in str(found)
+
+
+async def test_maintenance_is_written_down(client: Client, pool: Pool) -> None:
+    assert (await client.submit("/maintenance/new", MANUAL)).status_code == 303
+    [(number,)] = await fetch(pool, "select id from maintenances")
+    for path, sent in (("start", {"hours": "1"}), ("extend", {}), ("end", {}), ("end", {}), ("delete", {})):
+        assert (await client.submit(f"/maintenance/{number}/{path}", sent)).status_code == 303
+    found = await log(pool)
+    acts = ["create", "start", "extend", "end", "delete"]
+    assert [action for action, _, _ in found] == [f"maintenance.{act}" for act in acts]
+    assert found[1][2].keys() == {"runs_until"}
+
+
+async def test_incidents_are_written_down(client: Client, pool: Pool) -> None:
+    incidents = [await add_incident(pool, await add_monitor(pool, name=name)) for name in ("shop", "mail")]
+    await client.submit("/incidents/acknowledge", {f"i{incidents[1]}": "on", "note": "I look"})
+    for act, sent in (("comment", {"comment": "hm"}), ("resolve", {"comment": "over"}), ("resolve", {"comment": "x"})):
+        await client.submit(f"/incidents/{incidents[1]}/{act}", sent)
+    assert [(action, changes) for action, _, changes in await log(pool)] == [
+        ("incident.acknowledge", {"note": {"to": "I look"}}),
+        ("incident.comment", {"comment": {"to": "hm"}}),
+        ("incident.resolve", {"comment": {"to": "over"}}),
+    ]

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
+
 import httpx
 import pytest
+import uvicorn
 from litestar import Litestar
 
-from pinguin.db import Pool
+from pinguin.db import Pool, connection
+from pinguin.settings import Settings
+from pinguin.store import sessions
+from pinguin.web.app import server_config
 from pinguin.web.gate import local_address
 from pinguin.web.headers import CONTENT_SECURITY_POLICY
 from pinguin.web.sessions import csrf_token, good_csrf
 from tests.factory import add_monitor, fetch
-from tests.web.conftest import Client, account, browser, signed_in
+from tests.web.conftest import PASSWORD, Client, account, browser, signed_in
 
 PAGES = (
     "/",
@@ -157,3 +164,64 @@ async def test_ids_that_cannot_be_are_not_found(client: Client) -> None:
         answer: httpx.Response = await client.get(f"/monitors/{number}")
         assert answer.status_code == 404
         assert "There is nothing here" in answer.text
+
+
+# --- what proxies say
+
+
+@pytest.mark.parametrize(
+    ("trusted", "said", "seen"),
+    [
+        ("", "203.0.113.9", "127.0.0.1"),
+        ("10.0.0.1", "203.0.113.9", "127.0.0.1"),
+        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("127.0.0.0/8", "6.6.6.6, 203.0.113.9", "203.0.113.9"),
+    ],
+    ids=["nobody is trusted", "another is", "it is", "it is, and the caller lies about itself"],
+)
+async def test_only_a_trusted_proxy_says_who_asks(
+    app: Litestar, pool: Pool, trusted: str, said: str, seen: str
+) -> None:
+    """Else whoever guesses passwords would have as many addresses as they like."""
+    await account(pool)
+    config = server_config(Settings(web_host="127.0.0.1", web_port=0, trusted_proxies=trusted), app)
+    config.lifespan = "off"  # the app goes on in other tests
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    async with httpx.AsyncClient(base_url=address, headers={"Origin": address, "X-Forwarded-For": said}) as caller:
+        answer = await caller.post("/sign-in", data={"name": "ada", "password": "a guess"})
+    server.should_exit = True
+    await serving
+    assert answer.status_code == 422
+    assert await fetch(pool, "select address from failed_sign_ins") == [(seen,)]
+
+
+async def test_lies_about_addresses_do_not_reset_the_count(visitor: Client, pool: Pool) -> None:
+    await account(pool)
+    codes = []
+    for number in range(10):
+        headers = {"X-Forwarded-For": f"203.0.113.{number}", "X-Real-IP": f"203.0.113.{number}"}
+        sent = {"name": "ada", "password": "a guess"}
+        codes.append((await visitor.post("/sign-in", data=sent, headers=headers)).status_code)
+    assert codes == [422] * 8 + [429] * 2
+
+
+async def test_many_addresses_together_guess_no_faster(app: Litestar, pool: Pool) -> None:
+    """The account is throttled too; but not for somebody where it is signed in already."""
+    user_id = await account(pool)
+    async with AsyncExitStack() as stack:
+        callers = [await stack.enter_async_context(browser(app, f"203.0.113.{n}")) for n in range(5)]
+        for caller in callers[:4]:
+            codes = [await guess(caller, f"guess {n}") for n in range(8)]
+        assert codes == [422] * 6 + [429] * 2
+        assert await guess(callers[4], PASSWORD) == 429
+        async with connection(pool) as conn:
+            await sessions.open_session(conn, user_id, b"x" * 32, 600, "203.0.113.4")
+        assert await guess(callers[4], PASSWORD) == 303
+
+
+async def guess(client: Client, password: str) -> int:
+    return (await client.post("/sign-in", data={"name": "ada", "password": password})).status_code
