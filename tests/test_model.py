@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import msgspec
@@ -188,3 +189,51 @@ def test_down_takes_as_many_failures_in_a_row_as_the_policy_says(outcomes: str, 
             minute = int((t.confirmed_at - EPOCH).total_seconds()) // 60
             evidence = outcomes[: minute + 1].replace("n", "")
             assert evidence.endswith("d" * policy.failure_threshold)
+
+
+@given(st.text("udgn", max_size=40), policies)
+def test_recovery_takes_as_many_good_checks_in_a_row_as_the_policy_says(outcomes: str, policy: Policy) -> None:
+    _, transitions = play(outcomes, policy)
+    for t in transitions:
+        if t.closes:
+            minute = (t.confirmed_at - EPOCH) // timedelta(minutes=1)
+            evidence = outcomes[: minute + 1].replace("n", "").replace("g", "u")
+            assert evidence.endswith("u" * policy.recovery_threshold)
+
+
+gaps = st.lists(st.integers(1, 100_000), min_size=40, max_size=40)
+
+
+@given(st.text("udgn", max_size=40), policies, gaps)
+def test_to_a_passive_monitor_the_time_between_results_means_nothing(
+    outcomes: str, policy: Policy, gaps: list[int]
+) -> None:
+    passive = dataclasses.replace(policy, passive=True)
+    _, steady = play(outcomes, policy)
+    state, names = NEW, {"u": Status.UP, "g": Status.DEGRADED, "d": Status.DOWN, "n": Status.UNKNOWN}
+    uneven: list[Transition] = []
+    at = 0
+    for letter, gap in zip(outcomes, gaps, strict=False):
+        at += gap
+        state, made = advance(state, result(second=at, status=names[letter]), passive)
+        uneven += made
+    assert [(t.from_status, t.to_status, t.opens, t.closes) for t in uneven] == [
+        (t.from_status, t.to_status, t.opens, t.closes) for t in steady
+    ]
+    assert all(t.reason != "quiet" for t in uneven)
+
+
+@given(st.text("udgn", max_size=40), policies, st.integers(0, 40))
+def test_an_outage_called_over_by_hand_takes_a_whole_streak_to_open_again(
+    outcomes: str, policy: Policy, cut: int
+) -> None:
+    """As incidents.sql leaves the state: pending, nothing counted, results up to now are of the past."""
+    state, _ = play(outcomes[:cut], policy)
+    resolved = msgspec.structs.replace(
+        state, status=Status.PENDING, failures=0, successes=0, unknowns=0, streak_since=None, down=False
+    )
+    _, transitions = play(outcomes, policy, resolved)
+    opened = next((t for t in transitions if t.opens), None)
+    if opened:
+        minute = (opened.confirmed_at - EPOCH) // timedelta(minutes=1)
+        assert outcomes[min(cut, len(outcomes)) : minute + 1].replace("n", "").endswith("d" * policy.failure_threshold)
