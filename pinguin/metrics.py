@@ -69,6 +69,7 @@ class WorkerMetrics:
         self.running = Gauge("pinguin_running_checks", "Checks that run now", registry=registry)
         self.waiting = Gauge("pinguin_waiting_results", "Results in memory, not yet kept", registry=registry)
         self._checks = Counter("pinguin_checks", "Checks that ended", ["status", "reason"], registry=registry)
+        self._ended: dict[tuple[str, str | None], Counter] = {}
         self._lateness = Histogram(
             "pinguin_check_lateness_seconds",
             "From the slot of a check to its start",
@@ -100,7 +101,10 @@ class WorkerMetrics:
         self._lateness.observe(max(0.0, lateness_s))
 
     def checked(self, status: str, reason: str | None) -> None:
-        self._checks.labels(status, reason or "").inc()
+        ended = self._ended.get((status, reason))
+        if ended is None:
+            ended = self._ended[status, reason] = self._checks.labels(status, reason or "")
+        ended.inc()
 
     def committed(self, results: int, seconds: float) -> None:
         self._commits.observe(seconds)

@@ -48,7 +48,8 @@ class Recorder:
         """on_transition: called after the commit of one, so that whom it concerns can be told at once."""
         self._pool, self._broker, self._spill = pool, broker, spill
         self._on_transition = on_transition
-        self._waiting: asyncio.Queue[Finished] = asyncio.Queue()
+        self._waiting: list[Finished] = []
+        self._some = asyncio.Event()
         self._expiries = Expiries()
         self._unwritten = 0
         self._idle = asyncio.Event()
@@ -69,8 +70,10 @@ class Recorder:
 
     def add(self, job: Job, result: Result) -> None:
         self._unwritten += 1
-        self._idle.clear()
-        self._waiting.put_nowait((job, result))
+        self._waiting.append((job, result))
+        if not self._some.is_set():
+            self._some.set()
+            self._idle.clear()
 
     async def flushed(self) -> None:
         """Wait until everything added so far is kept."""
@@ -85,10 +88,11 @@ class Recorder:
 
     async def _write_forever(self) -> None:
         while True:
-            batch = [await self._waiting.get()]
+            await self._some.wait()
             await asyncio.sleep(WINDOW_S)
-            while len(batch) < BATCH and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            if not self._waiting:
+                self._some.clear()
             await self._keep(batch)
             self._unwritten -= len(batch)
             if self._unwritten == 0:

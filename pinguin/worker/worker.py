@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, time
 
 import structlog
 
 from pinguin.broker import Broker
 from pinguin.checks.contract import Resources
-from pinguin.checks.runner import run
+from pinguin.checks.runner import Report, run
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import Backoff, cancel, wait_or_stop
 from pinguin.metrics import WorkerMetrics
@@ -148,23 +148,41 @@ class Worker:
             _log.error("check_lost", exc_info=error)
 
     async def _check(self, job: Job, task: Prepared) -> None:
-        result = Result(
-            job.monitor_id, job.scheduled_at, job.region, job.version, Status.UNKNOWN, started_at=datetime.now(UTC)
-        )
-        self._metrics.started((result.started_at - result.scheduled_at).total_seconds())
+        started_at = time()
+        self._metrics.started(started_at - job.slot)
         if task.kind is None or task.options is None:
-            result.reason, result.message = "options", task.refused
+            report = Report(Status.UNKNOWN, "options", task.refused)
         else:
             began = monotonic()
             report = await run(task.kind, task.options, task.timeout_s, self._resources)
-            if not report.status.answers and self._pulse.stood_still(began):
-                _log.warning("check_repeated", monitor=job.monitor_id, reason=report.reason)
-                result.started_at = datetime.now(UTC)
-                report = await run(task.kind, task.options, task.timeout_s, self._resources)
-            if report.status is Status.DOWN and report.reason in NETWORK and await self._canaries.all_fail():
-                report.evidence = {**report.evidence, "seen": report.message}
-                report.status, report.reason, report.message = Status.UNKNOWN, "offline", self._canaries.complaint
-            result.status, result.reason, result.message = report.status, report.reason, report.message
-            result.latency_ms, result.phases, result.evidence = report.latency_ms, report.phases, report.evidence
-        self._metrics.checked(result.status.value, result.reason)
-        self._recorder.add(job, result)
+            if not report.status.answers:
+                if self._pulse.stood_still(began):
+                    _log.warning("check_repeated", monitor=job.monitor_id, reason=report.reason)
+                    started_at = time()
+                    report = await run(task.kind, task.options, task.timeout_s, self._resources)
+                await self._blame_network(report)
+        self._metrics.checked(report.status.value, report.reason)
+        self._recorder.add(job, _result(job, report, started_at))
+
+    async def _blame_network(self, report: Report) -> None:
+        """A failure that our own network explains is none of the target's."""
+        if report.status is Status.DOWN and report.reason in NETWORK and await self._canaries.all_fail():
+            report.evidence = {**report.evidence, "seen": report.message}
+            report.status, report.reason, report.message = Status.UNKNOWN, "offline", self._canaries.complaint
+
+
+def _result(job: Job, report: Report, started_at: float) -> Result:
+    """started_at: seconds since 1970."""
+    return Result(
+        job.monitor_id,
+        job.scheduled_at,
+        job.region,
+        job.version,
+        report.status,
+        datetime.fromtimestamp(started_at, UTC),
+        report.latency_ms,
+        report.reason,
+        report.message,
+        report.phases,
+        report.evidence,
+    )

@@ -65,10 +65,10 @@ class Figures:
         )
 
 
-def grown(samples: Sequence[float]) -> float:
+def grown(samples: Sequence[float], of: Callable[[Sequence[float]], float] = statistics.median) -> float:
     """How much more the last third has than the first one, by their medians: single peaks are no growth."""
     third = max(len(samples) // 3, 1)
-    return statistics.median(samples[-third:]) - statistics.median(samples[:third])
+    return of(samples[-third:]) - of(samples[:third])
 
 
 async def soak(folder: Path, seconds: float, rate: int, say: Callable[[str], None]) -> Figures:

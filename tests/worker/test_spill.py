@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import Unavailable
 from pinguin.lifecycle import cancel
 from pinguin.model import Result, Status
+from pinguin.store.expiries import Expiries
 from pinguin.worker import recorder as module
 from pinguin.worker.recorder import Recorder, record
 from pinguin.worker.spill import Spill
@@ -34,10 +35,10 @@ class Door:
         self.shut = False
         real = module.record
 
-        async def guarded(pool: Pool, results: list[object]) -> None:
+        async def guarded(pool: Pool, results: Sequence[Result], expiries: Expiries | None = None) -> bool:
             if self.shut:
                 raise Unavailable("shut")
-            await real(pool, results)  # type: ignore[arg-type]
+            return await real(pool, results, expiries)
 
         monkeypatch.setattr(module, "record", guarded)
 
@@ -106,9 +107,9 @@ async def test_a_commit_that_takes_long_does_not_keep_its_monitors_from_being_ch
     shop = await add_monitor(pool, failure_threshold=1)
     real = module.record
 
-    async def slow(pool: Pool, results: list[Result]) -> None:
+    async def slow(pool: Pool, results: Sequence[Result], expiries: Expiries | None = None) -> bool:
         await asyncio.sleep(3)
-        await real(pool, results)
+        return await real(pool, results, expiries)
 
     monkeypatch.setattr(module, "record", slow)
     async with recording(pool, broker) as recorder:
@@ -166,10 +167,11 @@ async def test_a_database_that_only_reads_loses_no_result(
     shop = await add_monitor(pool)
     real = module.record
 
-    async def on_a_standby(pool: Pool, results: list[object]) -> None:
+    async def on_a_standby(pool: Pool, results: Sequence[Result], expiries: Expiries | None = None) -> bool:
         async with pool.connection() as conn, conn.transaction():
             await conn.execute("set transaction read only")
             await conn.execute("update monitor_states set failures = 1")
+        return False
 
     monkeypatch.setattr(module, "record", on_a_standby)
     async with recording(pool, broker) as recorder:
