@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pinguin.broker import Broker
 from pinguin.checks import check_type
 from pinguin.db import Pool, connection, make_pool
-from pinguin.demo import maintenance
+from pinguin.demo import backup, maintenance
 from pinguin.demo.monitors import DemoMonitor, demo_monitors
 from pinguin.demo.targets import serving
 from pinguin.embedded.attach import attached
 from pinguin.errors import Unavailable
-from pinguin.lifecycle import stop_on_signal
+from pinguin.lifecycle import cancel, stop_on_signal
 from pinguin.settings import Settings
 from pinguin.store import monitors
 from pinguin.store.monitors import Draft, Filter
 
 TAG = "demo"
-NAMES = {monitor.name for monitor in demo_monitors(8100)}
+NAMES = {monitor.name for monitor in demo_monitors(8100)} | {backup.NAME}
 """With the tag: a user's own monitor that is tagged so is not ours to remove."""
 
 
@@ -34,8 +36,14 @@ async def demo(settings: Settings, base_port: int) -> int:
             print(f"{len(added)} targets on 127.0.0.1, from port {base_port} on, and a monitor for each:\n", flush=True)
             for monitor in demo_monitors(base_port):
                 print(f"  {monitor.name:<28} will be {monitor.status}{_because(monitor)}", flush=True)
+            async with connection(pool) as conn:
+                pushed = await backup.add(conn)
+            await broker.announce_change([pushed])
+            print(f"  {backup.NAME:<28} will be up, as it pings every half a minute", flush=True)
+            pinging = asyncio.create_task(backup.ping_forever(pool, pushed))
             print("\nLook at the list of monitors. Ctrl-C ends the demo and removes them.", flush=True)
             await stop.wait()
+            await cancel(pinging)
             try:
                 await _remove(pool, broker)
             except Unavailable:

@@ -196,11 +196,9 @@ def _result(target: Watched, verdict: Verdict) -> Result:
 
 
 async def _write(conn: Connection, changes: _Changes, open_since: datetime) -> None:
-    if changes.pings:
-        await conn.execute(_sql["add_pings"], {"pings": _json(changes.pings)})
     if changes.watched:
         rows = [_watch_row(each, open_since) for each in changes.watched.values()]
-        await conn.execute(_sql["write_watches"], {"watches": _json(rows)})
+        await conn.execute(_sql["write"], {"pings": _json(changes.pings), "watches": _json(rows)})
     if changes.results:
         await recording.record(conn, changes.results)
 

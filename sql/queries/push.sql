@@ -41,15 +41,15 @@ where p.monitor_id = any(%(monitors)s) and m.passive
 -- Which of these pings are there already. They waited, or their first writer got no answer.
 select id from pings where monitor_id = any(%(monitors)s) and at > %(since)s and id = any(%(ids)s)
 
--- name: add_pings
-insert into pings (monitor_id, at, id, kind, exit_code, run_id, duration_ms, method, remote, user_agent, body)
-select monitor_id, at, id, kind, exit_code, run_id, duration_ms, method, remote, user_agent, body
-from json_to_recordset(%(pings)s::json) as p (
-  monitor_id bigint, at timestamptz, id uuid, kind text, exit_code smallint, run_id uuid, duration_ms double precision,
-  method text, remote text, user_agent text, body text)
-
--- name: write_watches
--- The rows are locked.
+-- name: write
+-- The rows are locked. One statement: each costs a round trip, and somebody waits for the answer.
+with added as (
+  insert into pings (monitor_id, at, id, kind, exit_code, run_id, duration_ms, method, remote, user_agent, body)
+  select monitor_id, at, id, kind, exit_code, run_id, duration_ms, method, remote, user_agent, body
+  from json_to_recordset(%(pings)s::json) as p (
+    monitor_id bigint, at timestamptz, id uuid, kind text, exit_code smallint, run_id uuid, duration_ms double precision,
+    method text, remote text, user_agent text, body text)
+)
 update push_states p set
   version = n.version, base_at = n.base_at, changed_at = n.changed_at, expected_at = n.expected_at,
   deadline = n.deadline, started_at = n.started_at, last_at = n.last_at, last_ping = n.last_ping,
