@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import psycopg
 import structlog
 
 from pinguin.broker import Broker
@@ -55,6 +56,9 @@ async def _again_and_again(chore: str, pause_s: float, do: Callable[[], Awaitabl
             await asyncio.sleep(pause_s)
         except Unavailable as error:
             _log.warning("chore_waits", chore=chore, error=str(error))
+            await backoff.wait()
+        except psycopg.Error as error:  # what one chore stumbles over must not end the others
+            _log.error("chore_failed", chore=chore, exc_info=error)
             await backoff.wait()
 
 

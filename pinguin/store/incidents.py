@@ -243,6 +243,7 @@ async def acknowledge(conn: Connection, incident_ids: Sequence[int], who: str, n
     Returns those that were open and not acknowledged; the others stay as they are.
     """
     async with conn.transaction():
+        await conn.execute(_SQL["lock_states"], {"ids": list(incident_ids)})
         cursor = await conn.execute(_SQL["acknowledge"], {"ids": list(incident_ids), "who": who, "note": note})
         done = [row[0] for row in await cursor.fetchall()]
         await conn.execute(_SQL["hold_back"], {"ids": done})

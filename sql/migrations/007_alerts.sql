@@ -30,10 +30,13 @@ create function alert_rules_readable(rules jsonb) returns boolean language sql i
       select from (
         select jsonb_path_query(rules, '$.keyvalue() ? (@.key like_regex "_s$|^flap_").value')
         union all select jsonb_path_query(rules, '$.steps[*].*[*]')
-        union all select jsonb_path_query(rules, '$.certificate_days[*]')) whole (number)
+        union all select jsonb_path_query(rules, '$.slow_percentile.window_s')) whole (number)
       where number::text !~ '^\d{1,9}$')
     and not exists (
+      select from jsonb_path_query(rules, '$.certificate_days[*]') number where number::text !~ '^\d{1,4}$')
+    and not exists (
       select from jsonb_path_query(rules, '$.slow_percentile.*') number where number::text !~ '^\d{1,9}(\.\d+)?$')
+    and (rules @? '$.slow_percentile ? (@.percentile > 100)') is not true
 $$;
 alter table monitors add column alerts jsonb not null default '{}' check (alert_rules_readable(alerts));
 comment on column monitors.alerts is
@@ -252,7 +255,8 @@ begin
   on conflict (key) do nothing;
 end $$;
 
--- The end of something goes to those who heard of it, or are about to.
+-- The end of something goes to those who heard of it, or are about to: also to those whose step comes while this
+-- transaction lasts, as a sender that does not see it yet tells them. If none does, the end is called off too.
 create function notify_end(
   news text, begun text[], monitor bigint, incident bigint, about bigint, happened_at timestamptz,
   what jsonb default '{}')
@@ -266,7 +270,7 @@ begin
     from notifications n join channels c on c.id = n.channel_id and c.enabled and c.archived_at is null
     where n.monitor_id = monitor and n.kind = any(begun) and n.cause = about
       and (n.status in ('taken', 'sent')
-        or n.status = 'waiting' and (n.due_at <= now() or n.held is not null or n.step = 0))
+        or n.status = 'waiting' and (n.due_at <= now() + interval '15 seconds' or n.held is not null or n.step = 0))
     order by n.channel_id, n.status <> 'sent', n.status <> 'taken', n.step, n.id desc) told
   on conflict (key) do nothing;
 end $$;
@@ -347,9 +351,11 @@ comment on column pipeline_incidents.region is 'The region, or the channel''s na
 
 create function pipeline_after_write() returns trigger language plpgsql as $$
 begin
-  if tg_op = 'INSERT' and new.ended_at is null then
+  -- What is over within 20 s is not told; nor is what was over before it could be written down, unless it was longer.
+  if tg_op = 'INSERT' and (new.ended_at is null or new.ended_at > new.started_at + interval '2 minutes') then
     insert into notifications (key, channel_id, pipeline_id, kind, at, due_at)
-    select 'pipeline:' || new.id || ':' || c.id, c.id, new.id, 'pipeline', new.started_at, now() + interval '20 seconds'
+    select 'pipeline:' || new.id || ':' || c.id, c.id, new.id, 'pipeline', new.started_at,
+      now() + case when new.ended_at is null then interval '20 seconds' else '0' end
     from channels c
     where c.is_default and c.enabled and c.archived_at is null;
   elsif tg_op = 'UPDATE' and old.ended_at is null and new.ended_at is not null then
@@ -357,6 +363,7 @@ begin
     select 'pipeline_over:' || new.id || ':' || n.channel_id, n.channel_id, new.id, 'pipeline_over', n.id, new.ended_at, now()
     from notifications n
     where n.pipeline_id = new.id and n.kind = 'pipeline' and n.status in ('waiting', 'taken', 'sent')
+      and new.code <> 'lost'  -- what is lost is not well again because no more is
     on conflict (key) do nothing;
   end if;
   return null;
@@ -512,7 +519,8 @@ begin
   with due as materialized (
     select n.*, m.alerts, m.archived_at is not null as deleted, i.started_at, i.confirmed_at, i.ended_at, i.closed_by,
       i.acknowledged_at, i.snoozed_until, s.status as status_now, told.status as told, told.due_at as told_due,
-      told.held as told_held
+      told.held as told_held,
+      coalesce((m.alerts #>> array['steps', n.step::text, 'after_s'])::integer, 0) * interval '1 second' as after
     from notifications n
     left join monitors m on m.id = n.monitor_id
     left join monitor_states s on s.monitor_id = n.monitor_id
@@ -540,6 +548,7 @@ begin
         when answers is not null and told in ('cancelled', 'failed') then 'untold'
         when due.kind in ('down', 'reminder') and due.ended_at is not null and (due.kind = 'reminder' or due.step > 0
           or closed_by not in ('recovery', 'hand') or held = 'snoozed'
+          or after > interval '0' and due.ended_at < due.confirmed_at + after
           or was_excused(due.monitor_id, due.confirmed_at, due.ended_at, due.created_at)) then 'over'
         when due.kind in ('down', 'reminder') and acknowledged_at is not null then 'acknowledged'
         when due.kind = 'reminder' and coalesce((due.alerts ->> 'remind_every_s')::integer, 0) = 0 then 'off'
@@ -562,8 +571,7 @@ begin
         dependency_of(due.monitor_id, coalesce(due.started_at, due.at), due.created_at) end as dependency,
       case when due.kind in ('down', 'reminder') and snoozed_until > now() then least(snoozed_until, soon) end as snoozed,
       case when due.kind = 'degraded' and status_now <> 'degraded' then soon end as unsettled,
-      case when due.kind = 'down' and due.step > 0 and held in ('maintenance', 'dependency') then now()
-        + coalesce((due.alerts #>> array['steps', due.step::text, 'after_s'])::integer, 0) * interval '1 second' end as later,
+      case when due.kind = 'down' and due.step > 0 and held in ('maintenance', 'dependency') then now() + after end as later,
       case when due.kind = 'stable' and f.calm_at > now() then f.calm_at end as unsteady,
       case when told = 'waiting' and not exists (select from due b where b.id = due.answers) then
         greatest(told_due, now() + interval '1 second') end as after_other,
@@ -657,7 +665,9 @@ declare
 begin
   with v as materialized (select * from bound_verdicts(channel, 5000)), made as (
     insert into messages (channel_id, status, attempts, claimed_by, claimed_until)
-    select channel.id, 'sending', 1, sender, now() + lease where exists (select from v where verdict in ('send', 'flap'))
+    select channel.id, 'sending', 1, sender, now() + lease
+    where exists (  -- and this statement sees it: what came since it began would make an empty message
+      select from v join notifications n on n.id = v.id where v.verdict in ('send', 'flap'))
     returning id
   ), noted as (
     insert into incident_events (incident_id, at, kind, who, text)
@@ -702,7 +712,8 @@ begin
 end $$;
 
 -- A message whose time for another try has come, or whose sender is gone; null where there is none. What ended
--- meanwhile is told by it too, if the provider surely has not heard of it yet.
+-- meanwhile is told by it too, if the provider surely has not heard of it yet. One that no sender outlives is given up
+-- after a day.
 create function reclaim_message(sender text, lease interval) returns bigint language plpgsql as $$
 declare
   message messages;
@@ -715,6 +726,12 @@ begin
   limit 1
   for no key update of c, m skip locked;
   if message.id is null then
+    return null;
+  end if;
+  if message.status = 'sending' and message.attempts >= 10 and message.created_at < now() - interval '1 day' then
+    update messages set status = 'failed', ended_at = now(), unsure = true where id = message.id;
+    insert into attempts (message_id, outcome, answer) values (message.id, 'failed', 'its sender ended without a word');
+    update notifications set status = 'failed', held = 'a day without success' where message_id = message.id;
     return null;
   end if;
   update messages set status = 'sending', attempts = attempts + 1, claimed_by = sender, claimed_until = now() + lease,

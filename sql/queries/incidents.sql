@@ -127,6 +127,13 @@ cross join lateral (
   from notifications where incident_id = i.id) n
 where i.id = %(id)s
 
+-- name: lock_states
+-- The states first, in the order of monitors, as recorders do: they close incidents one after the other.
+select s.monitor_id from monitor_states s
+where s.monitor_id in (select monitor_id from incidents where id = any(%(ids)s))
+order by s.monitor_id
+for no key update of s
+
 -- name: acknowledge
 -- Of these, those that are open and that nobody has acknowledged; locked in the order of ids.
 with wanted as (
