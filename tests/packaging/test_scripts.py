@@ -174,7 +174,8 @@ def test_up_docker_adds_a_key_to_an_env_from_before_there_was_one(workshop: Work
 
 
 def test_up_docker_prints_the_address_that_makes_the_first_account(workshop: Workshop) -> None:
-    logs = 'case "$*" in *logs*) echo \'{"event":"no_account_yet","open":"http://0.0.0.0:8080/setup?token=a_B-9"}\' ;; esac'
+    line = '{"event":"no_account_yet","open":"http://0.0.0.0:8080/setup?token=a_B-9"}'
+    logs = f"case \"$*\" in *logs*) echo '{line}' ;; esac"
     docker = workshop.stand_in("docker", f"{logs}\n{COMPOSE}")
     process = workshop.start("scripts/up-docker")
     await_text(docker.with_name("docker.log"))
