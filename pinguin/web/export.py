@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +11,7 @@ import msgspec
 from pinguin.db import Pool
 from pinguin.store import incidents
 from pinguin.store.incidents import Filter, Incident
+from pinguin.web import csv_text
 from pinguin.web.database import connection
 
 PART = 500
@@ -22,9 +21,6 @@ COLUMNS = (
     "duration_s", "reason", "message", "region", "closed_by", "acknowledged_at", "acknowledged_by", "snoozed_until",
     "resolved_by",
 )  # fmt: skip
-
-_FORMULA = tuple("=+-@|%\t\r\n＝＋－＠")
-"""What a spreadsheet takes for the beginning of a formula, or strips before it looks."""
 
 
 async def parts(pool: Pool, wanted: Filter) -> AsyncIterator[list[Incident]]:
@@ -40,9 +36,9 @@ async def parts(pool: Pool, wanted: Filter) -> AsyncIterator[list[Incident]]:
 
 
 async def as_csv(found: AsyncIterator[list[Incident]]) -> AsyncIterator[bytes]:
-    yield _lines([COLUMNS])
+    yield csv_text.lines([COLUMNS])
     async for part in found:
-        yield _lines([[_cell(value) for value in _row(each).values()] for each in part])
+        yield csv_text.lines([[csv_text.cell(value) for value in _row(each).values()] for each in part])
 
 
 async def as_json(found: AsyncIterator[list[Incident]]) -> AsyncIterator[bytes]:
@@ -64,20 +60,3 @@ def _row(incident: Incident) -> dict[str, Any]:
         "monitor": incident.name,
         "duration_s": (ended - incident.started_at).total_seconds() if ended else None,
     }
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, int | float):
-        return f"{value:.15g}"
-    text = ", ".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()

@@ -15,6 +15,7 @@ from pinguin.errors import InvalidInput
 Struct = type[msgspec.Struct]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_BREAK = re.compile(r"[\n\r\u2028\u2029\x85]")
 REMOVE = ".remove"
 """Ends the name of the box that clears a saved secret."""
 
@@ -213,6 +214,8 @@ def _read(drawn: Field, sent: Mapping[str, str], saved: Mapping[str, Any]) -> An
         raise ValueError("must not contain control characters")
     if not drawn.multiline and not drawn.secret:
         text = text.strip()
+    if not drawn.multiline and _BREAK.search(text):
+        raise ValueError("must be one line")
     if drawn.secret and not text and drawn.name + REMOVE not in sent and drawn.key in saved:
         return saved[drawn.key]
     if not text.strip():
@@ -266,7 +269,7 @@ def _typed(kind: inspect.Type, text: str) -> Any:
         case inspect.ListType():
             return [_typed(kind.item_type, line.strip()) for line in text.splitlines() if line.strip()]
         case inspect.DictType():
-            return dict(_pair(line) for line in text.splitlines() if line.strip())
+            return dict(_pair(place, line) for place, line in enumerate(text.splitlines(), 1) if line.strip())
         case inspect.UnionType():
             return _union(kind, text)
         case _:
@@ -279,10 +282,11 @@ def _number(text: str, kind: type[int] | type[float], words: str) -> int | float
     return kind(text)
 
 
-def _pair(line: str) -> tuple[str, str]:
+def _pair(place: int, line: str) -> tuple[str, str]:
+    """Raises ValueError without the line: it may be a secret."""
     name, colon, value = line.partition(":")
     if not colon or not name.strip():
-        raise ValueError(f"must be one `name: value` a line; {line.strip()[:40]!r} is none")
+        raise ValueError(f"must be one `name: value` a line; line {place} is none")
     return name.strip(), value.strip()
 
 

@@ -107,9 +107,11 @@ def test_what_is_left_empty_is_the_default_or_nothing() -> None:
         ({"share": "inf"}, "must be a number"),
         ({"maybe": "x"}, "must be a whole number"),
         ({"numbers": "1\nx"}, "must be a whole number"),
-        ({"pairs": "no colon"}, "must be one `name: value` a line; 'no colon' is none"),
-        ({"pairs": ": no name"}, "must be one `name: value` a line; ': no name' is none"),
+        ({"pairs": "no colon"}, "must be one `name: value` a line; line 1 is none"),
+        ({"pairs": ": no name"}, "must be one `name: value` a line; line 1 is none"),
         ({"text": "a\x00b"}, "must not contain control characters"),
+        ({"text": "a\r\nb"}, "must be one line"),
+        ({"text": "a\u2028b"}, "must be one line"),
         ({"long": "a\x1bb"}, "must not contain control characters"),
         ({"secret": "a\x00"}, "must not contain control characters"),
     ],
@@ -118,6 +120,10 @@ def test_what_cannot_be_read_is_said_beside_its_field(sent: dict[str, str], word
     with pytest.raises(InvalidInput) as caught:
         read({}, **sent)
     assert caught.value.fields == {next(iter(sent)): words}
+
+
+def test_a_line_break_around_a_value_is_none() -> None:
+    assert read({}, text=" a\r\n")["text"] == "a"
 
 
 def test_a_secret_is_kept_replaced_or_removed_and_never_shown() -> None:
