@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 
 
 class Throttle:
@@ -53,7 +54,8 @@ Key = tuple[Throttle, Hashable]
 
 @dataclass(slots=True)
 class Door:
-    """What is counted where somebody comes in. callers: by address. guesses: by address and account.
+    """What is counted where somebody comes in. callers: by address. guesses: by address and account (of an
+    address, its `network`).
 
     accounts: by account, from wherever: many addresses together guess no faster. Who comes from an address that is
     signed in to the account already need not wait for what others did.
@@ -66,14 +68,15 @@ class Door:
     codes: Throttle = field(default_factory=lambda: Throttle(most=6, window_s=1800))
 
     def for_password(self, caller: str, name: str) -> list[Key]:
-        key = name.lower()
-        return [(self.callers, caller), (self.guesses, (caller, key)), (self.accounts, key)]
+        key, near = name.lower(), network(caller)
+        return [(self.callers, near), (self.guesses, (near, key)), (self.accounts, key)]
 
     def for_code(self, caller: str, user_id: int) -> list[Key]:
-        return [(self.callers, caller), (self.codes, user_id)]
+        return [(self.callers, network(caller)), (self.codes, user_id)]
 
     def for_setup(self, caller: str) -> list[Key]:
-        return [(self.callers, caller), (self.guesses, (caller, None))]
+        near = network(caller)
+        return [(self.callers, near), (self.guesses, (near, None))]
 
 
 def wait_s(keys: list[Key]) -> float:
@@ -97,5 +100,22 @@ def counted(keys: list[Key]) -> Iterator[None]:
 
 
 def forgive(keys: list[Key]) -> None:
-    for throttle, key in keys:
+    """It was right: what was counted of the account is forgotten, of the caller this try alone.
+
+    Else somebody with an account of their own could guess at those of others for ever.
+    """
+    (callers, caller), *others = keys
+    callers.take_back(caller)
+    for throttle, key in others:
         throttle.succeeded(key)
+
+
+def network(caller: str) -> str:
+    """Who it is, as far as guesses are counted: of IPv6 the network, for each customer has 2^64 addresses."""
+    try:
+        address = ip_address(caller)
+    except ValueError:
+        return caller
+    if address.version == 4:
+        return caller
+    return str(address.ipv4_mapped or ip_network((int(address) >> 64 << 64, 64)))

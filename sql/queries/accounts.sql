@@ -54,6 +54,8 @@ where i.token_hash = %(token_hash)s and i.expires_at > now()
 delete from invitations where token_hash = %(token_hash)s and expires_at > now() returning user_id
 
 -- name: set_password
+-- A one-time link that was not used ends: it would set another one.
+with ended as (delete from invitations where user_id = %(id)s)
 update users set password_hash = %(password_hash)s where id = %(id)s
 
 -- name: set_role

@@ -57,6 +57,16 @@ async def first_step(client: Client, name: str = "ada") -> str:
 # --- the password
 
 
+async def test_a_changed_password_ends_a_link_that_would_set_another(client: Client, pool: Pool) -> None:
+    page = (await client.submit("/people/1/link")).text
+    link = re.search(r"/join\?token=[\w-]+", page)
+    assert link is not None
+    assert (await client.get(link[0])).status_code == 200
+    sent = {"current": PASSWORD, "password": "a gentoo on the beach", "again": "a gentoo on the beach"}
+    assert (await client.submit("/account/password", sent)).status_code == 303
+    assert (await client.get(link[0])).status_code == 404
+
+
 async def test_a_changed_password_ends_every_other_session(client: Client, app: Litestar, pool: Pool) -> None:
     async with browser(app) as other:
         await signed_in(other, pool, 1)

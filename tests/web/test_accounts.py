@@ -10,7 +10,7 @@ from pinguin.settings import Settings
 from pinguin.web.passwords import MOST_WAITING
 from pinguin.web.service import Web
 from pinguin.web.sessions import cookie
-from pinguin.web.throttle import Door, Throttle
+from pinguin.web.throttle import Door, Throttle, forgive, network, wait_s
 from tests.factory import fetch
 from tests.web.conftest import PASSWORD, SETUP_TOKEN, Client, account, browser
 
@@ -172,13 +172,41 @@ async def test_only_so_many_wait_for_their_password_to_be_looked_at(app: Litesta
     assert len(web.door.callers._failures["127.0.0.1"]) == MOST_WAITING + 2
 
 
-async def test_who_signs_in_is_forgiven_all_tries(app: Litestar, visitor: Client, pool: Pool) -> None:
+async def test_who_signs_in_is_forgiven_all_tries_of_that_account(app: Litestar, visitor: Client, pool: Pool) -> None:
     await account(pool)
     for password in ("a guess", PASSWORD):
         await visitor.post("/sign-in", data={"name": "ada", "password": password})
     web: Web = app.state.web
     door = web.door
-    assert not any(throttle._failures for throttle in (door.callers, door.guesses, door.accounts))
+    assert not any(throttle._failures for throttle in (door.guesses, door.accounts))
+    assert len(door.callers._failures["127.0.0.1"]) == 1
+
+
+def test_who_has_an_account_guesses_no_faster_at_those_of_others() -> None:
+    door = Door(callers=Throttle(most=5, window_s=600))
+    for number in range(5):
+        own = door.for_password("192.0.2.1", "eve")
+        for throttle, key in own:
+            throttle.failed(key)
+        forgive(own)
+        door.callers.failed("192.0.2.1")
+        assert (wait_s(door.for_password("192.0.2.1", f"other {number}")) > 0) == (number == 4)
+
+
+@pytest.mark.parametrize(
+    ("caller", "found"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("", ""),
+        ("unknown", "unknown"),
+    ],
+)
+def test_guesses_are_counted_by_network_where_everybody_has_many_addresses(caller: str, found: str) -> None:
+    assert network(caller) == found
 
 
 async def test_signing_out_ends_the_session_for_good(client: Client, pool: Pool) -> None:
