@@ -165,7 +165,7 @@ async def edit_group(request: Req, group_id: FromPath[int]) -> Response[Any]:
         async with connection(of(request).pool) as conn:
             look = audited.group(conn, exists(group_id, "group"))
             async with audited.changing(conn, principal(request), "group.edit", "group", group_id, look):
-                await channels.update_group(conn, group_id, sent.get("mark", "")[:20], name, members)
+                await channels.update_group(conn, group_id, _mark(sent), name, members)
     except InvalidInput as wrong:
         return await _list(request, 422, group=group_id, sent=sent, wrong=wrong.fields)
     return Redirect("/channels?notice=saved#groups", status_code=303)
@@ -178,6 +178,12 @@ async def delete_group(request: Req, group_id: FromPath[int]) -> Redirect:
         async with audited.changing(conn, principal(request), "group.delete", "group", group_id, look):
             await channels.delete_group(conn, group_id)
     return Redirect("/channels?notice=saved#groups", status_code=303)
+
+
+def _mark(sent: Mapping[str, str]) -> str:
+    """Which state of the group the form was made from; what is no such thing matches none."""
+    mark = sent.get("mark", "")
+    return mark if mark.isascii() and mark.isdecimal() else ""
 
 
 async def _group(request: Req, sent: Mapping[str, str]) -> tuple[str, list[int]]:
