@@ -71,6 +71,7 @@ def test_a_token_is_known_by_its_looks() -> None:
         ("Bearer ' or 1=1 --", 'error="invalid_token"'),
         (f"Bearer {api_tokens.new_token()}", 'error="invalid_token"'),
     ],
+    ids=["none", "empty", "basic", "no token", "no such form", "endless", "hostile", "good form, unknown"],
 )
 async def test_without_a_good_token_a_program_is_told_so(visitor: Client, header: str | None, error: str) -> None:
     answer = await visitor.get("/api/v1/me", headers={} if header is None else {"Authorization": header})
