@@ -26,7 +26,7 @@ def judge(watch: Watch, rules: Rules, now: datetime, open_since: datetime) -> tu
         if due is not None and due <= now:
             verdict = _too_long(run, rules, later(due, watch.result_at))
             verdicts.append(verdict)
-            runs = tuple(msgspec.structs.replace(each, over=each.over or each is run) for each in watch.runs)
+            runs = tuple(msgspec.structs.replace(each, over=each.over or each.id == run.id) for each in watch.runs)
             watch = msgspec.structs.replace(watch, runs=runs, result_at=verdict.at)
     due = ping_due(watch, rules, open_since)
     if due is not None and due <= now:
