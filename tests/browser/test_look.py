@@ -1,0 +1,80 @@
+"""Every page as each role sees it: nothing refused by the policy, nothing wider than the screen."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from litestar import Litestar
+from playwright.async_api import Browser
+
+from pinguin.db import Pool
+from pinguin.people import Role
+from tests.browser.conftest import visiting
+from tests.factory import add_monitor, fetch
+from tests.store.test_channels import add as add_channel
+from tests.store.test_push import add_push
+from tests.web.conftest import person
+from tests.web.test_channels import message
+from tests.web.test_hostile import asked
+from tests.web.test_incidents import add_incident
+
+LONG = "x" * 120
+WIDER = """() => [...document.querySelectorAll("body *")].filter(each => {
+  const box = each.getBoundingClientRect()
+  return box.width && box.right > innerWidth + 1 && !each.closest(".scroll, .counts, pre, .skip, svg, .sr")
+}).slice(0, 5).map(each => each.outerHTML.slice(0, 150))"""
+NO_PAGE = (".json", ".csv", "/live/", "/chart", "/body", "/readyz", "/healthz", "/metrics", "/join", "/static", "/api")
+
+
+@pytest.fixture
+async def full(pool: Pool, address: str) -> str:
+    """Something of everything, with words that do not break."""
+    options = {"url": "http://127.0.0.1:9/"}
+    shop = await add_monitor(pool, type="http", options=options, name=LONG, target=LONG, tags=[LONG[:50]])
+    push = await add_push(pool, period_s=3600)
+    await fetch(
+        pool,
+        "insert into pings (monitor_id, at, id, kind, method, remote, user_agent, body) "
+        "values (%s, now(), gen_random_uuid(), 'success', 'POST', '2001:db8::1', %s, %s) returning 1",
+        push, LONG, f"<img src=x onerror=alert(1)>{LONG}",
+    )  # fmt: skip
+    channel = await add_channel(pool, name=LONG[:100])
+    await message(pool, channel, "failed", ("failed", LONG * 4), ("refused", "<img src=x onerror=alert(1)>"))
+    await add_incident(pool, shop, message=LONG * 3, evidence={"headers": {LONG: LONG}, "body_sample": LONG})
+    await fetch(pool, "insert into channel_groups (name, channel_ids) values (%s, '{1}') returning 1", LONG[:100])
+    story = f"# {LONG}\n\n`{LONG}`\n\n    {LONG}\n\n[x](javascript:alert(1))"
+    await fetch(pool, "update incidents set postmortem = %s returning 1", story)
+    return address
+
+
+@pytest.mark.parametrize(
+    ("role", "scheme", "width"),
+    [
+        (Role.OWNER, "light", 390),
+        (Role.OWNER, "dark", 1280),
+        (Role.OWNER, "light", 320),
+        (Role.EDITOR, "dark", 390),
+        (Role.VIEWER, "light", 390),
+    ],
+)
+async def test_every_page_fits(
+    chromium: Browser, full: str, app: Litestar, pool: Pool, role: Role, scheme: str, width: int
+) -> None:
+    name = {Role.OWNER: "ada", Role.EDITOR: "bob", Role.VIEWER: "cyd"}[role]
+    if role is not Role.OWNER:
+        await person(pool, name, role)
+    wrong = []
+    async with visiting(chromium, full, color_scheme=scheme, width=width) as visit:
+        await visit.sign_in(name)
+        for path in [*asked(app), "/monitors/2", "/monitors/2/edit", "/channels/new?kind=email", "/nothing"]:
+            if any(part in path for part in NO_PAGE):
+                continue
+            answer = await visit.page.goto(path)
+            if answer and answer.status >= 400:
+                visit.complaints.clear()  # the browser says so
+            if found := await visit.page.evaluate(WIDER):
+                wrong.append((path, found))
+            page = re.sub(r"[/?=]", "-", path.strip("/")) or "list"
+            await visit.shot(f"look/{role}-{scheme}-{width}-{page}")
+    assert not wrong, "\n".join(map(str, wrong))
