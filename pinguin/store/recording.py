@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
-from psycopg.types.json import Jsonb
 
 from pinguin.db import Connection, queries
 from pinguin.model import Policy, Result, State, Status, Transition, advance
@@ -31,6 +31,13 @@ class Standing:
     incident_id: int | None
 
 
+class Change(NamedTuple):
+    """A transition, and the result that made it."""
+
+    result: Result
+    transition: Transition
+
+
 async def record(conn: Connection, results: Sequence[Result], expiries: Expiries | None = None) -> bool:
     """Write results and everything that follows from them, inside the caller's transaction: states, transitions,
     incidents and, by triggers, the notifications that these call for. Doing it twice changes nothing.
@@ -40,11 +47,15 @@ async def record(conn: Connection, results: Sequence[Result], expiries: Expiries
     """
     before, written = await write_results(conn, results)
     if new := (expiries or Expiries()).news(results):
-        await conn.execute(_sql["write_expiries"], {"expiries": msgspec.json.encode(new).decode()})
-    after = dict(before)
+        await conn.execute(_sql["write_expiries"], {"expiries": _document(new)})
+    after, changes = dict(before), list[Change]()
     for result in sorted(results, key=lambda result: result.scheduled_at):
         if result.monitor_id in after and _key(result) in written:
-            after[result.monitor_id] = await _advanced(conn, after[result.monitor_id], result)
+            standing = after[result.monitor_id]
+            state, made = advance(standing.state, result, standing.policy)
+            after[result.monitor_id] = replace(standing, state=state)
+            changes += [Change(result, transition) for transition in made]
+    await write_changes(conn, changes, after)
     changed = {monitor_id: standing for monitor_id, standing in after.items() if standing is not before[monitor_id]}
     await write_states(conn, changed)
     return any(standing.state.status is not before[monitor_id].state.status for monitor_id, standing in changed.items())
@@ -54,22 +65,6 @@ def _key(result: Result) -> ResultKey:
     return result.monitor_id, result.scheduled_at, result.region
 
 
-async def _advanced(conn: Connection, standing: Standing, result: Result) -> Standing:
-    state, transitions = advance(standing.state, result, standing.policy)
-    for transition in transitions:
-        incident_id = await record_transition(conn, standing, result, transition)
-        standing = replace(standing, incident_id=incident_id)
-        log = _log.warning if transition.to_status is Status.DOWN else _log.info
-        log(
-            "transition",
-            monitor=result.monitor_id,
-            before=transition.from_status.value,
-            after=transition.to_status.value,
-            reason=transition.reason,
-        )
-    return replace(standing, state=state)
-
-
 async def write_results(conn: Connection, results: Sequence[Result]) -> tuple[dict[int, Standing], set[ResultKey]]:
     """Lock the states of these results' monitors until the transaction ends, and write the results.
 
@@ -77,7 +72,7 @@ async def write_results(conn: Connection, results: Sequence[Result]) -> tuple[di
     """
     monitor_ids = sorted({result.monitor_id for result in results})
     states = await conn.execute(_sql["lock_states"], {"monitor_ids": monitor_ids})
-    document = msgspec.json.encode([_result_row(result) for result in results]).decode()
+    document = _document([_result_row(result) for result in results])
     written = await conn.execute(_sql["insert_results"], {"results": document})
     standings = {row[0]: _standing(row) for row in await states.fetchall()}
     return standings, {(row[0], row[1], row[2]) for row in await written.fetchall()}
@@ -109,45 +104,69 @@ def _standing(row: Sequence[Any]) -> Standing:
     return Standing(state, Policy(*policy), incident_id)
 
 
-async def record_transition(conn: Connection, standing: Standing, result: Result, transition: Transition) -> int | None:
-    """Write a transition, and open or close its incident; the id of the incident open afterwards."""
-    incident_id = standing.incident_id
-    if transition.opens:
-        incident_id = await _open_incident(conn, result, transition)
-    if transition.closes:
-        await conn.execute(_sql["close_incident"], {"incident_id": incident_id, "at": transition.at})
-    await conn.execute(
-        _sql["insert_transition"],
-        {
-            "monitor_id": result.monitor_id,
-            "at": transition.at,
-            "confirmed_at": transition.confirmed_at,
-            "from_status": transition.from_status.value,
-            "to_status": transition.to_status.value,
-            "reason": transition.reason,
-            "message": transition.message,
-            "incident_id": incident_id,
-        },
-    )
-    return None if transition.closes else incident_id
+async def write_changes(conn: Connection, changes: Sequence[Change], standings: dict[int, Standing]) -> None:
+    """Write transitions, and open and close their incidents, which `standings` then know. A thousand monitors that fail
+    at once are three statements; only what one monitor did twice comes after what it did first."""
+    waves: list[list[Change]] = []
+    made: Counter[int] = Counter()
+    for change in changes:
+        monitor_id = change.result.monitor_id
+        if made[monitor_id] == len(waves):
+            waves.append([])
+        waves[made[monitor_id]].append(change)
+        made[monitor_id] += 1
+    for wave in waves:
+        await _write_wave(conn, wave, standings)
 
 
-async def _open_incident(conn: Connection, result: Result, transition: Transition) -> int:
-    cursor = await conn.execute(
-        _sql["open_incident"],
-        {
-            "monitor_id": result.monitor_id,
-            "at": transition.at,
-            "confirmed_at": transition.confirmed_at,
-            "reason": result.reason or "internal",
-            "message": result.message or "",
-            "region": result.region,
-            "evidence": Jsonb({"phases_ms": dict(result.phases), **result.evidence}),
-        },
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+async def _write_wave(conn: Connection, wave: Sequence[Change], standings: dict[int, Standing]) -> None:
+    """At most one change of each monitor."""
+    if opening := [_incident_row(change) for change in wave if change.transition.opens]:
+        opened = await conn.execute(_sql["open_incidents"], {"incidents": _document(opening)})
+        for monitor_id, incident_id in await opened.fetchall():
+            standings[monitor_id] = replace(standings[monitor_id], incident_id=incident_id)
+    rows = [_transition_row(change, standings[change.result.monitor_id].incident_id) for change in wave]
+    closing = [row for row, change in zip(rows, wave, strict=True) if change.transition.closes]
+    if closing:
+        await conn.execute(_sql["close_incidents"], {"incidents": _document(closing)})
+        for row in closing:
+            standings[row["monitor_id"]] = replace(standings[row["monitor_id"]], incident_id=None)
+    await conn.execute(_sql["insert_transitions"], {"transitions": _document(rows)})
+    for row in rows:
+        log = _log.warning if row["to_status"] is Status.DOWN else _log.info
+        before, after = row["from_status"].value, row["to_status"].value
+        log("transition", monitor=row["monitor_id"], before=before, after=after, reason=row["reason"])
+
+
+def _incident_row(change: Change) -> dict[str, Any]:
+    result, transition = change
+    return {
+        "monitor_id": result.monitor_id,
+        "at": transition.at,
+        "confirmed_at": transition.confirmed_at,
+        "reason": result.reason or "internal",
+        "message": result.message or "",
+        "region": result.region,
+        "evidence": {"phases_ms": result.phases, **result.evidence},
+    }
+
+
+def _transition_row(change: Change, incident_id: int | None) -> dict[str, Any]:
+    result, transition = change
+    return {
+        "monitor_id": result.monitor_id,
+        "at": transition.at,
+        "confirmed_at": transition.confirmed_at,
+        "from_status": transition.from_status,
+        "to_status": transition.to_status,
+        "reason": transition.reason,
+        "message": transition.message,
+        "incident_id": incident_id,
+    }
+
+
+def _document(rows: Sequence[Any]) -> str:
+    return msgspec.json.encode(rows).decode()
 
 
 async def write_states(conn: Connection, standings: Mapping[int, Standing]) -> None:
@@ -156,4 +175,4 @@ async def write_states(conn: Connection, standings: Mapping[int, Standing]) -> N
         {"monitor_id": monitor_id, "incident_id": standing.incident_id, **msgspec.structs.asdict(standing.state)}
         for monitor_id, standing in standings.items()
     ]
-    await conn.execute(_sql["write_states"], {"states": msgspec.json.encode(rows).decode()})
+    await conn.execute(_sql["write_states"], {"states": _document(rows)})

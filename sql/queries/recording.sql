@@ -27,18 +27,32 @@ where monitor_id in (select id from monitors)
 on conflict do nothing
 returning monitor_id, scheduled_at, region
 
--- name: open_incident
+-- name: open_incidents
 insert into incidents (monitor_id, started_at, confirmed_at, reason, message, region, evidence)
-values (%(monitor_id)s, %(at)s, %(confirmed_at)s, %(reason)s, %(message)s, %(region)s, %(evidence)s)
-returning id
+select monitor_id, at, confirmed_at, reason, message, region, evidence
+from json_to_recordset(%(incidents)s::json) as i (
+  monitor_id bigint, at timestamptz, confirmed_at timestamptz, reason text, message text, region text, evidence jsonb)
+returning monitor_id, id
 
--- name: close_incident
-update incidents set ended_at = greatest(%(at)s, started_at), closed_by = 'recovery' where id = %(incident_id)s
+-- name: close_incidents
+-- Locked in the order of ids, as by people who handle several at once.
+with wanted as (
+  select incident_id, at from json_to_recordset(%(incidents)s::json) as w (incident_id bigint, at timestamptz)
+), locked as materialized (
+  select i.id, w.at
+  from incidents i join wanted w on w.incident_id = i.id
+  order by i.id
+  for no key update of i
+)
+update incidents i set ended_at = greatest(locked.at, i.started_at), closed_by = 'recovery'
+from locked where i.id = locked.id
 
--- name: insert_transition
+-- name: insert_transitions
 insert into transitions (monitor_id, at, confirmed_at, from_status, to_status, reason, message, incident_id)
-values (%(monitor_id)s, %(at)s, %(confirmed_at)s, %(from_status)s, %(to_status)s, %(reason)s, %(message)s,
-  %(incident_id)s)
+select monitor_id, at, confirmed_at, from_status, to_status, reason, message, incident_id
+from json_to_recordset(%(transitions)s::json) as t (
+  monitor_id bigint, at timestamptz, confirmed_at timestamptz, from_status monitor_status, to_status monitor_status,
+  reason text, message text, incident_id bigint)
 
 -- name: write_states
 -- The rows are locked, and their versions checked by the state machine.
