@@ -225,8 +225,11 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _scrubbed(answer: Answer, scrubber: Scrubber) -> Answer:
-    """Bounded afterwards: the beginning of a secret at the cut would not be found any more."""
-    text = scrubber.text(answer.text.replace("\x00", "\ufffd"))
+    """Bounded afterwards: the beginning of a secret at the cut would not be found any more.
+
+    As text that the database takes: what cannot be written down would be sent again and again.
+    """
+    text = scrubber.text(answer.text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd"))
     return Answer(text if len(text) <= MOST_ANSWER else text[: MOST_ANSWER - 1] + "…", answer.status)
 
 

@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from pinguin.alerts.contract import Item, Message, Vote
 from pinguin.cause import Guess
 from pinguin.store.alerts import Claimed, ItemRow
+
+_log = structlog.get_logger(__name__)
 
 OUTAGE = ("down", "reminder", "up", "flapping")
 """Kinds whose words are those of the incident; of the others they are those of the status."""
@@ -28,10 +32,26 @@ def letter(claimed: Claimed, rows: Sequence[ItemRow], base_url: str, guess: Gues
     return Message(
         key=claimed.key,
         channel=claimed.channel,
-        items=[_item(row, claimed.as_of, base, guess) for row in rows],
+        items=[_said(row, claimed.as_of, base, guess) for row in rows],
         sent_at=claimed.as_of,
         base_url=base,
     )
+
+
+def _said(row: ItemRow, as_of: datetime, base: str, guess: Guess | None) -> Item:
+    """Facts that nobody foresaw must not keep the alert, or those beside it, from anybody."""
+    try:
+        return _item(row, as_of, base, guess)
+    except Exception as error:
+        _log.error("item_without_facts", kind=row.kind, monitor=row.monitor_id, exc_info=error)
+        return Item(
+            kind=row.kind,
+            at=row.at,
+            monitor=row.monitor,
+            monitor_id=row.monitor_id,
+            incident_id=row.incident_id,
+            message=row.message,
+        )
 
 
 def _item(row: ItemRow, as_of: datetime, base: str, guess: Guess | None) -> Item:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
+from collections.abc import Sequence
 from time import monotonic
 
+import psycopg
 import structlog
 
 from pinguin import cause
-from pinguin.alerts.contract import Delivery, Message
+from pinguin.alerts.contract import Delivery, Outcome
 from pinguin.alerts.courier import Courier
 from pinguin.db import Connection, Pool, connection
 from pinguin.errors import Unavailable
@@ -17,7 +20,7 @@ from pinguin.lifecycle import Backoff, cancel, wait_or_stop
 from pinguin.metrics import WorkerMetrics
 from pinguin.settings import Settings
 from pinguin.store import alerts, causes
-from pinguin.store.alerts import Claimed, Tried
+from pinguin.store.alerts import Claimed, ItemRow, Tried
 from pinguin.worker.letters import letter, outages
 
 _log = structlog.get_logger(__name__)
@@ -29,11 +32,12 @@ ALERT_S = 6.0
 TRY_S = 30.0
 """How long a try may take."""
 LEASE_S = TRY_S + 15.0
-MOST = 8
-"""Messages that one worker sends at the same time, each to another channel."""
+MOST = 32
+"""Messages that one worker sends at the same time, each to another channel: providers that stall are not to fill it."""
 FIRST_S, LAST_S, PATIENT_S = 5.0, 900.0, 3600.0
 """Seconds to the second try, the most between two, and the most that a provider may ask for."""
 DATABASE_S = 5.0
+ITEMS_S = 10.0
 CLAIM_S = 30.0
 """To gather a thousand notifications takes a slow database seconds; one that takes longer than this is away."""
 
@@ -49,6 +53,8 @@ class Sender:
         self._woken = asyncio.Event()
         self._alert_until = 0.0
         self._sending: set[asyncio.Task[None]] = set()
+        self._claims = itertools.count(1)
+        self._unwritten: set[int] = set()
 
     def wake(self) -> None:
         self._alert_until = monotonic() + ALERT_S
@@ -60,14 +66,18 @@ class Sender:
         try:
             while not stop.is_set():
                 try:
-                    claimed = await self._claim() if len(self._sending) < MOST else None
+                    claimed = await self._claim() if self._is_free() else None
                     backoff.reset()
                 except Unavailable as error:
                     _log.warning("sender_waits", error=str(error))
                     await backoff.wait(stop)
                     continue
+                except psycopg.Error as error:  # checks go on, whatever is wrong with alerts
+                    _log.error("sender_failed", exc_info=error)
+                    await backoff.wait(stop)
+                    continue
                 if claimed is not None:
-                    self._start(claimed)
+                    self._start(*claimed)
                 else:
                     await self._pause(stop)
             if self._sending:
@@ -88,12 +98,19 @@ class Sender:
         finally:
             await cancel(*waits)
 
-    async def _claim(self) -> Claimed | None:
-        async with connection(self._pool, within_s=CLAIM_S) as conn:
-            return await alerts.claim(conn, self._name, LEASE_S)
+    def _is_free(self) -> bool:
+        """Not while it is still to be written how a try ended: that message's claim may have run out meanwhile."""
+        return len(self._sending) < MOST and not self._unwritten
 
-    def _start(self, claimed: Claimed) -> None:
-        sending = asyncio.create_task(self._send(claimed, monotonic() + LEASE_S))
+    async def _claim(self) -> tuple[str, Claimed] | None:
+        """A name for the claim, unlike that of any other, and what is claimed."""
+        name = f"{self._name}#{next(self._claims)}"
+        async with connection(self._pool, within_s=CLAIM_S) as conn:
+            claimed = await alerts.claim(conn, name, LEASE_S)
+        return None if claimed is None else (name, claimed)
+
+    def _start(self, name: str, claimed: Claimed) -> None:
+        sending = asyncio.create_task(self._send(name, claimed, monotonic() + LEASE_S))
         self._sending.add(sending)
         sending.add_done_callback(self._ended)
 
@@ -103,52 +120,80 @@ class Sender:
         if not sending.cancelled() and (error := sending.exception()) is not None:
             _log.error("message_lost_its_sender", exc_info=error)  # its claim runs out, and another takes it over
 
-    async def _send(self, claimed: Claimed, ends: float) -> None:
-        message = await self._read(claimed, ends)
-        if message is None:
-            return
-        delivery = await self._courier.deliver(
+    async def _send(self, name: str, claimed: Claimed, ends: float) -> None:
+        try:
+            delivery = await self._tried(claimed, ends)
+        except Exception as error:
+            # Our own bug, with this message: it waits like any other, so that it does not hold up its channel for ever.
+            _log.error("message_not_tried", message=claimed.id, exc_info=error)
+            words = f"not tried: Pinguin itself failed with {type(error).__name__}; the log has the details"
+            delivery = Delivery(Outcome(ok=False, answer=words, latency_ms=0.0))
+        if delivery is not None:
+            outcome = delivery.outcome
+            self._metrics.message("delivered" if outcome.ok else "refused" if outcome.permanent else "failed")
+            await self._mark(name, claimed, delivery, ends)
+
+    async def _tried(self, claimed: Claimed, ends: float) -> Delivery | None:
+        """None where the database does not tell what it says until the claim is over."""
+        rows = await self._read(claimed, ends)
+        if rows is None:
+            return None
+        if not rows:
+            return Delivery(Outcome(ok=True, answer="not sent: there is nothing left to tell", latency_ms=0.0))
+        return await self._courier.deliver(
             claimed.kind,
             claimed.options,
-            message,
+            letter(claimed, rows, self._settings.base_url, await self._guess(rows)),
             subject=claimed.subject_template or "",
             body=claimed.body_template or "",
             timeout=TRY_S,
         )
-        outcome = delivery.outcome
-        self._metrics.message("delivered" if outcome.ok else "refused" if outcome.permanent else "failed")
-        await self._mark(claimed, delivery, ends)
 
-    async def _read(self, claimed: Claimed, ends: float) -> Message | None:
-        """What it says; None where the database does not tell until the claim is over."""
+    async def _read(self, claimed: Claimed, ends: float) -> list[ItemRow] | None:
         backoff = Backoff()
         while monotonic() < ends - TRY_S:
             try:
-                async with connection(self._pool, within_s=DATABASE_S) as conn:
-                    rows = await alerts.items(conn, claimed.id)
-                    together = outages(rows)
-                    guess = cause.guess(await causes.facts(conn, together)) if len(together) > 1 else None
-                return letter(claimed, rows, self._settings.base_url, guess)
+                async with connection(self._pool, within_s=ITEMS_S) as conn:
+                    return await alerts.items(conn, claimed.id)
             except Unavailable:
                 await backoff.wait()
         return None
 
-    async def _mark(self, claimed: Claimed, delivery: Delivery, ends: float) -> None:
-        """Until it is written, or somebody else's."""
-        backoff = Backoff()
-        while monotonic() < ends:
-            try:
-                async with connection(self._pool, within_s=DATABASE_S) as conn:
-                    await self._write(conn, claimed, delivery)
-                return
-            except Unavailable:
-                await backoff.wait()
+    async def _guess(self, rows: Sequence[ItemRow]) -> cause.Guess | None:
+        """What the outages have in common; no reason to keep anybody waiting, or without the message."""
+        together = outages(rows)
+        if len(together) < 2:
+            return None
+        try:
+            async with connection(self._pool, within_s=DATABASE_S) as conn:
+                facts = await causes.facts(conn, together)
+            return cause.guess(facts)
+        except (Unavailable, psycopg.Error, ValueError, ArithmeticError) as error:
+            _log.warning("cause_not_guessed", outages=len(together), error=str(error))
+            return None
 
-    async def _write(self, conn: Connection, claimed: Claimed, delivery: Delivery) -> None:
+    async def _mark(self, name: str, claimed: Claimed, delivery: Delivery, ends: float) -> None:
+        """Until it is written, or somebody else's. While the database is away nobody can take the message over."""
+        backoff = Backoff()
+        try:
+            while True:
+                try:
+                    async with connection(self._pool, within_s=DATABASE_S) as conn:
+                        await self._write(conn, name, claimed, delivery)
+                    return
+                except Unavailable:
+                    if monotonic() > ends + PATIENT_S:
+                        raise
+                    self._unwritten.add(claimed.id)
+                    await backoff.wait()
+        finally:
+            self._unwritten.discard(claimed.id)
+
+    async def _write(self, conn: Connection, name: str, claimed: Claimed, delivery: Delivery) -> None:
         outcome = delivery.outcome
         tried = Tried(
             message=claimed.id,
-            sender=self._name,
+            sender=name,
             answer=outcome.answer,
             latency_ms=outcome.latency_ms,
             subject=delivery.subject,

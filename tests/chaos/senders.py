@@ -135,7 +135,7 @@ async def _killed(pool: Pool, provider: Receiver, senders: Senders, number: int,
 async def _claimer(pool: Pool) -> str:
     while True:
         if found := await fetch(pool, "select claimed_by from messages where status = 'sending'"):
-            return str(found[0][0])
+            return str(found[0][0]).partition("#")[0]  # each claim has a name of its own
         await asyncio.sleep(0.01)
 
 
