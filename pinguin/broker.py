@@ -177,11 +177,9 @@ class Broker:
 
     async def release(self, jobs: Iterable[Job]) -> None:
         """End the leases of `jobs`: their results are committed."""
-        pairs: list[str] = []
-        for job in jobs:
-            pairs += f"{job.monitor_id}@{job.region}", _text(job)
-        if pairs:
-            await self._run("release", *pairs)
+        lines = [f"{job.monitor_id}@{job.region} {_text(job)}" for job in jobs]
+        if lines:
+            await self._run("release", "\n".join(lines))
 
     async def hand_back(self, region: str, jobs: Iterable[Job]) -> int:
         """Queue jobs of `region` again that this worker will not finish; how many."""

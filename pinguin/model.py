@@ -59,8 +59,7 @@ class Status(enum.StrEnum):
         return self in (Status.UP, Status.DEGRADED)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A slot sent to a region's queue. `attempt` counts the times that the same slot was handed out."""
 
     monitor_id: int
@@ -112,8 +111,7 @@ class Result:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What a monitor's state is judged by.
 
     failure_threshold, recovery_threshold: checks in a row that it takes to be down, and to end an incident.

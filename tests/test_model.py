@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import timedelta
 
 import msgspec
@@ -208,7 +207,7 @@ gaps = st.lists(st.integers(1, 100_000), min_size=40, max_size=40)
 def test_to_a_passive_monitor_the_time_between_results_means_nothing(
     outcomes: str, policy: Policy, gaps: list[int]
 ) -> None:
-    passive = dataclasses.replace(policy, passive=True)
+    passive = msgspec.structs.replace(policy, passive=True)
     _, steady = play(outcomes, policy)
     state, names = NEW, {"u": Status.UP, "g": Status.DEGRADED, "d": Status.DOWN, "n": Status.UNKNOWN}
     uneven: list[Transition] = []

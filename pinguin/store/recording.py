@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -22,8 +21,7 @@ ResultKey = tuple[int, datetime, str]
 """What makes a result one: monitor, slot, region."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """A monitor's locked state, the thresholds that it is judged by, and its open incident."""
 
     state: State
@@ -53,7 +51,7 @@ async def record(conn: Connection, results: Sequence[Result], expiries: Expiries
         if result.monitor_id in after and _key(result) in written:
             standing = after[result.monitor_id]
             state, made = advance(standing.state, result, standing.policy)
-            after[result.monitor_id] = replace(standing, state=state)
+            after[result.monitor_id] = msgspec.structs.replace(standing, state=state)
             changes += [Change(result, transition) for transition in made]
     await write_changes(conn, changes, after)
     changed = {monitor_id: standing for monitor_id, standing in after.items() if standing is not before[monitor_id]}
@@ -124,13 +122,13 @@ async def _write_wave(conn: Connection, wave: Sequence[Change], standings: dict[
     if opening := [_incident_row(change) for change in wave if change.transition.opens]:
         opened = await conn.execute(_sql["open_incidents"], {"incidents": _document(opening)})
         for monitor_id, incident_id in await opened.fetchall():
-            standings[monitor_id] = replace(standings[monitor_id], incident_id=incident_id)
+            standings[monitor_id] = msgspec.structs.replace(standings[monitor_id], incident_id=incident_id)
     rows = [_transition_row(change, standings[change.result.monitor_id].incident_id) for change in wave]
     closing = [row for row, change in zip(rows, wave, strict=True) if change.transition.closes]
     if closing:
         await conn.execute(_sql["close_incidents"], {"incidents": _document(closing)})
         for row in closing:
-            standings[row["monitor_id"]] = replace(standings[row["monitor_id"]], incident_id=None)
+            standings[row["monitor_id"]] = msgspec.structs.replace(standings[row["monitor_id"]], incident_id=None)
     await conn.execute(_sql["insert_transitions"], {"transitions": _document(rows)})
     for row in rows:
         log = _log.warning if row["to_status"] is Status.DOWN else _log.info
