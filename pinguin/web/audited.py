@@ -20,7 +20,7 @@ from msgspec import inspect
 
 from pinguin.alerts.contract import ChannelType
 from pinguin.checks.contract import CheckType
-from pinguin.db import Connection
+from pinguin.db import Connection, Pool
 from pinguin.errors import NotFound
 from pinguin.fields.describe import plain_type
 from pinguin.people import Principal
@@ -28,6 +28,7 @@ from pinguin.store import audit, channels
 from pinguin.store import maintenance as maintenances
 from pinguin.store.audit import Hidden, Thing
 from pinguin.store.monitors import Draft, Monitor
+from pinguin.web.database import connection
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -54,6 +55,12 @@ async def changing(
 async def created(conn: Connection, who: Principal, action: str, kind: str, number: int, look: Look) -> None:
     """Call it in the transaction that made the thing."""
     await _write(conn, who, action, kind, number, None, await look())
+
+
+async def tried(pool: Pool, who: Principal, kind: str, number: int, name: str, target: str) -> None:
+    """Somebody tries a saved thing, perhaps edited: its secrets are sent to where the form says, so that is kept."""
+    async with connection(pool) as conn:
+        await audit.write(conn, who, f"{kind}.try", Thing(kind, number, name), None, {"target": target})
 
 
 async def _write(

@@ -72,6 +72,22 @@ async def test_a_life_of_a_monitor_is_written_down(client: Client, pool: Pool) -
     assert who == ("ada", 1, "127.0.0.1", None)
 
 
+async def test_whoever_tries_what_is_saved_with_another_target_leaves_a_trace(client: Client, pool: Pool) -> None:
+    """A try sends the saved secrets to wherever the form says."""
+    sent = {**FORM, "type": "tcp", "options.host": "127.0.0.1", "options.port": "9"}
+    page = (await client.submit("/monitors/new", sent)).headers["location"]
+    number = page.rpartition("/")[2]
+    await client.submit("/monitors/test", {**sent, "monitor": number, "options.port": "7", "timeout_s": "1"})
+    await client.submit("/channels/new", {**WEBHOOK, "name": "hook"})
+    await client.submit(
+        "/channels/test", {**WEBHOOK, "name": "hook", "channel": "1", "options.url": "http://[::1]:9/x"}
+    )
+    tries = [entry for entry in await log(pool) if entry[0].endswith(".try")]
+    assert [(action, name) for action, name, _ in tries] == [("monitor.try", "shop"), ("channel.try", "hook")]
+    assert "127.0.0.1:7" in str(tries[0][2])
+    assert "[::1]:9" in str(tries[1][2])
+
+
 async def test_what_fails_is_not_written(client: Client, pool: Pool) -> None:
     monitor = await add_monitor(pool)
     assert (await client.submit(f"/monitors/{monitor}/edit", {"type": "tcp", "name": ""})).status_code == 422

@@ -107,6 +107,9 @@ async def try_out(request: Req) -> Response[Any]:
     try:
         read = channel_form.parse(kind, {**sent, "name": sent.get("name", "").strip() or "Test"}, saved)
         own = read.own
+        if channel:
+            target = kind.parse(read.plain).target()
+            await audited.tried(web.pool, principal(request), "channel", channel.id, channel.name, target)
         outcome = await send_test(web, kind.name, read.plain, own.name, own.subject_template, own.body_template)
     except InvalidInput as error:
         wrong = error

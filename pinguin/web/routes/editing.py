@@ -17,7 +17,7 @@ from pinguin.errors import Conflict, InvalidInput, NotFound
 from pinguin.model import PHASES
 from pinguin.store import channels, monitors, pages
 from pinguin.store.monitors import Draft, Monitor
-from pinguin.web import monitor_changes, monitor_form, views
+from pinguin.web import audited, monitor_changes, monitor_form, views
 from pinguin.web.alert_form import ALERT, Known
 from pinguin.web.database import connection
 from pinguin.web.gate import EDITOR, form, principal
@@ -155,6 +155,9 @@ async def try_out(request: Req) -> Response[Any]:
         named = {name: value for name, value in sent.items() if name != "alerts"}  # nobody is told of a try
         named["name"] = sent.get("name", "").strip() or "Test"
         definition, options = monitor_form.parse(kind, named, saved, known)
+        if saved and source:
+            target = options.target()
+            await audited.tried(web.pool, principal(request), "monitor", source.id, source.name, target)
         async with web.tests:
             report = await runner.run(kind, options, min(definition.timeout_s, 60.0), web.resources)
     except InvalidInput as error:
