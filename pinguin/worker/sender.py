@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import traceback
 from collections.abc import Sequence
 from time import monotonic
 
@@ -125,7 +126,9 @@ class Sender:
             delivery = await self._tried(claimed, ends)
         except Exception as error:
             # Our own bug, with this message: it waits like any other, so that it does not hold up its channel for ever.
-            _log.error("message_not_tried", message=claimed.id, exc_info=error)
+            # Frames and the exception's type alone: its text may hold a channel's option. TRAP 24
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("message_not_tried", message=claimed.id, error=type(error).__name__, frames=frames)
             words = f"not tried: Pinguin itself failed with {type(error).__name__}; the log has the details"
             delivery = Delivery(Outcome(ok=False, answer=words, latency_ms=0.0))
         if delivery is not None:
