@@ -155,7 +155,7 @@ async def test_a_secret_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["nonsense", "x"], "type: 'nonsense' is not a check type; there are dns, http"),
+        (["nonsense", "x"], "type: 'nonsense' is not a check type; there are dns, domain, http"),
         (["tcp"], "the following arguments are required: host"),
         (["tcp", "127.0.0.1"], "--port: is required"),
         (["tcp", "127.0.0.1:99999"], "--port: must be"),

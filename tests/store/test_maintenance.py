@@ -110,7 +110,8 @@ async def test_planning_goes_on_within_a_window(pool: Pool) -> None:
     before = await fetch(pool, SPANS)
     await edit(pool, made, rule=Cron(expression="0,15 * * * *", duration_s=1200))
     after = await fetch(pool, SPANS)
-    assert len(before) == len(after) == pytest.approx(840, abs=1)
+    assert len(before) == pytest.approx(840, abs=1)
+    assert len(after) == pytest.approx(len(before), abs=1)  # one more where a window runs now
     half = after[100][0] + timedelta(minutes=10)
     await fetch(pool, "delete from maintenance_windows where starts_at >= %s returning 1", half)
     await fetch(pool, "update maintenance_windows set ends_at = starts_at + interval '20 minutes' where starts_at = %s"

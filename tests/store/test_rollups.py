@@ -96,7 +96,7 @@ async def test_policies_follow_the_settings(pool: Pool, stack: Services) -> None
     await prepare_database(first)
     assert await prepare_database(first) == []
     changed = await prepare_database(Settings(database_url=stack.database_url, raw_retention_days=30))
-    assert changed == ["retention of results: 30 days"]
+    assert sorted(changed) == ["retention of pings: 30 days", "retention of results: 30 days"]
     jobs = "select count(*) from timescaledb_information.jobs"
     sql = f"{jobs} where proc_name = 'policy_retention' and hypertable_name = 'results'"
     assert await fetch(pool, sql) == [(1,)]

@@ -58,7 +58,7 @@ async def recording(pool: Pool, broker: Broker, name: str = "a", limit: int = 10
         await cancel(task)
 
 
-async def drained(broker: Broker, within_s: float = 15) -> None:
+async def drained(broker: Broker, within_s: float = 30) -> None:
     async with asyncio.timeout(within_s):
         while await broker.spilled():
             await asyncio.sleep(0.05)
