@@ -824,6 +824,8 @@ begin
     return false;
   end if;
   insert into attempts (message_id, latency_ms, outcome, answer) values (wanted, took_ms, 'refused', said);
+  -- What a flapping monitor ended in is found anew when that is told.
+  delete from notifications where message_id = wanted and kind = 'down' and held = 'flapping';
   update notifications set status = 'waiting', held = 'broken', message_id = null where message_id = wanted;
   update channels set broken_at = now(), broken_reason = left(said, 500) where id = refused.channel_id;
   return true;

@@ -173,3 +173,21 @@ async def test_an_outage_that_ended_while_the_database_was_away_is_one_message(o
     assert await outbox.told() == ["phone: down shop"]
     lasted = "select extract(epoch from ended_at - started_at)::integer from incidents"
     assert await fetch(outbox.pool, lasted) == [(420,)]
+
+
+async def test_what_flapping_ended_in_has_an_end_after_a_refusal_too(outbox: Outbox) -> None:
+    await outbox.channel()
+    shop = await outbox.monitor(rules={"flap_outages": 2, "flap_window_s": 1200})
+    await outbox.seen(shop, "du", every_s=5)
+    assert await outbox.told() == ["phone: down shop"]
+    await outbox.seen(shop, "d", every_s=5)
+    assert await outbox.told() == ["phone: flapping shop"]
+    await outbox.later(400)
+    message = await outbox.gather()
+    assert message
+    assert await outbox.refused(message)
+    await outbox.run("update channels set broken_at = null")
+    assert await outbox.told() == ["phone: stable shop"]
+    await outbox.later(4000)
+    await outbox.seen(shop, "u", every_s=5)
+    assert "phone: up shop" in await outbox.told()
