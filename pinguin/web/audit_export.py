@@ -10,7 +10,7 @@ import msgspec
 from pinguin.db import Pool
 from pinguin.store import audit
 from pinguin.store.audit import Entry, Filter
-from pinguin.web import csv_text
+from pinguin.web import csv_text, json_text
 from pinguin.web.database import connection
 
 PART = 1000
@@ -38,16 +38,9 @@ async def as_csv(found: AsyncIterator[list[Entry]]) -> AsyncIterator[bytes]:
         yield csv_text.lines([[_cell(name, value) for name, value in _row(each).items()] for each in part])
 
 
-async def as_json(found: AsyncIterator[list[Entry]]) -> AsyncIterator[bytes]:
+def as_json(found: AsyncIterator[list[Entry]]) -> AsyncIterator[bytes]:
     """A list of objects."""
-    first = True
-    yield b"["
-    async for part in found:
-        text = b",\n".join(msgspec.json.encode(_row(each)) for each in part)
-        if text:
-            yield (b"\n" if first else b",\n") + text
-            first = False
-    yield b"\n]\n"
+    return json_text.stream(found, _row)
 
 
 def _row(entry: Entry) -> dict[str, Any]:

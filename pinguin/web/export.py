@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from pinguin.db import Pool
 from pinguin.store import incidents
 from pinguin.store.incidents import Filter, Incident
-from pinguin.web import csv_text
+from pinguin.web import csv_text, json_text
 from pinguin.web.database import connection
 
 PART = 500
@@ -41,16 +39,9 @@ async def as_csv(found: AsyncIterator[list[Incident]]) -> AsyncIterator[bytes]:
         yield csv_text.lines([[csv_text.cell(value) for value in _row(each).values()] for each in part])
 
 
-async def as_json(found: AsyncIterator[list[Incident]]) -> AsyncIterator[bytes]:
+def as_json(found: AsyncIterator[list[Incident]]) -> AsyncIterator[bytes]:
     """A list of objects."""
-    first = True
-    yield b"["
-    async for part in found:
-        text = b",\n".join(msgspec.json.encode(_row(each)) for each in part)
-        if text:
-            yield (b"\n" if first else b",\n") + text
-            first = False
-    yield b"\n]\n"
+    return json_text.stream(found, _row)
 
 
 def _row(incident: Incident) -> dict[str, Any]:
