@@ -43,14 +43,18 @@ returning id
 """
 
 
-async def cost(stack: EmbeddedStack, settings: Settings, aim: Target, processes: int, seconds: int) -> float:
-    """CPU microseconds a check of `processes` workers, each of them offered `RATE` checks a second."""
+async def cost(
+    stack: EmbeddedStack, settings: Settings, aim: Target, processes: int, seconds: int, number: int
+) -> float:
+    """CPU microseconds a check of `processes` workers, each of them offered `RATE` checks a second. number: of the round."""
     values = {
         "addresses": ADDRESSES, "hosts": len(ADDRESSES), "port": aim.port, "interval": INTERVAL_S,
         "count": processes * RATE * INTERVAL_S,
     }  # fmt: skip
     arguments = [sys.executable, "-m", "pinguin", "worker", "--processes", str(processes)]
-    worker = await stack.supervisor.start(f"{processes} workers", arguments, env=settings.environment(), grace=30)
+    worker = await stack.supervisor.start(
+        f"{processes} workers, round {number}", arguments, env=settings.environment(), grace=30
+    )
     try:
         async with await psycopg.AsyncConnection.connect(stack.database_url, autocommit=True) as conn:
             ids = [row[0] for row in await (await conn.execute(MONITORS, values)).fetchall()]
@@ -100,9 +104,9 @@ async def measure(folder: Path, seconds: int, rounds: int) -> dict[int, list[flo
             await prepare_database(settings)
             command = [sys.executable, "-m", "pinguin", "scheduler"]
             await stack.supervisor.start("scheduler", command, env=settings.environment(), grace=20)
-            for _ in range(rounds):
+            for number in range(rounds):
                 for count in COUNTS:
-                    found[count].append(await cost(stack, settings, aim, count, seconds))
+                    found[count].append(await cost(stack, settings, aim, count, seconds, number))
     return found
 
 

@@ -24,8 +24,6 @@ from pinguin.worker.recorder import Recorder
 _log = structlog.get_logger(__name__)
 
 TAKE_WAIT_S = 1.0
-AT_ONCE, PACE_S = 10, 0.002
-"""Checks that begin together, and the pause behind them: hundreds at once would measure each other's work."""
 LEARN_S = 3.0
 """For the definitions of unknown monitors; well within the lease of their jobs."""
 NETWORK = {"timeout", "dns", "refused", "unreachable", "reset"}
@@ -116,11 +114,9 @@ class Worker:
         if not jobs:
             return
         unknown = [job for job in jobs if self._definitions.known(job) is None]
-        for number, job in enumerate(jobs, 1):
+        for job in jobs:
             if (task := self._definitions.known(job)) is not None:
                 self._start(job, self._check(job, task))
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(PACE_S)
         if unknown:
             # Apart: a database that does not answer shall not hold up the monitors that are known.
             learning = asyncio.create_task(self._learn(unknown))
