@@ -55,6 +55,7 @@ async def test_a_closed_port(check: Check) -> None:
 
 
 async def test_a_silent_kernel(check: Check) -> None:
+    """TRAP 25. On a server of our own: in a sandbox an unrouted address may well answer."""
     with full_backlog() as port:
         report = await check("tcp", host="127.0.0.1", port=port, timeout=0.2)
 
