@@ -63,6 +63,7 @@ bench-alerts: venv-dev ## from a failed check to the message, and a thousand out
 
 bench-checks: venv-dev ## what a check costs, beside the peers that are installed here; ARGS="--assert"
 	@$(BIN)/python -m bench.checks $(ARGS)
+	@$(BIN)/python -m bench.scaling $(ARGS)
 
 fmt: venv-dev ## format, and fix what can be fixed
 	@$(BIN)/ruff format

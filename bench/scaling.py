@@ -46,7 +46,7 @@ returning id
 async def cost(
     stack: EmbeddedStack, settings: Settings, aim: Target, processes: int, seconds: int, number: int
 ) -> float:
-    """CPU microseconds a check of `processes` workers, each of them offered `RATE` checks a second. number: of the round."""
+    """CPU microseconds a check of `processes` workers, each of them offered `RATE` a second. number: of the round."""
     values = {
         "addresses": ADDRESSES, "hosts": len(ADDRESSES), "port": aim.port, "interval": INTERVAL_S,
         "count": processes * RATE * INTERVAL_S,
