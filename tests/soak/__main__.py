@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.bounds import Bound, verdict
 from pinguin.lifecycle import configure_logs
 from pinguin.settings import Settings
-from tests.soak.run import Figures, grown, soak
+from tests.soak.run import FEW_FILES, Figures, grown, soak
 
 MOST_GROWN_MB, MOST_GROWN_FILES = 8, 10
 
@@ -29,6 +29,7 @@ def bounds(figures: Figures) -> list[Bound]:
     return [
         Bound("memory grown after the warm-up", grown(figures.memory_mb), MOST_GROWN_MB, "MB"),
         Bound("files grown after the warm-up, at the least", grown(figures.files, min), MOST_GROWN_FILES),
+        Bound("files when nothing is left to check", figures.files_at_rest, FEW_FILES),
         Bound("share of the slots that have a result", figures.recorded / figures.expected, 0.99, at_least=True),
         Bound("results of hostile targets that were up", figures.results(hostile=True, up=True), 0),
         Bound("share of up among honest targets", well / (well + unwell), 0.995, at_least=True),

@@ -19,6 +19,7 @@ import psycopg
 
 from bench.processes import cpu_seconds, memory_mb
 from bench.target import ADDRESSES, Target, target
+from pinguin.broker import Broker
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.settings import Settings
 from pinguin.setup import prepare_database
@@ -27,6 +28,8 @@ INTERVAL_S, TIMEOUT_S = 5, 2
 HOSTILE_SHARE = 0.05
 WARM_UP = 0.25
 PATIENCE_S = 90
+FEW_FILES = 40
+"""Its connections to the database and to Redis, the loop's own, and the like."""
 ADD = """
 insert into monitors (name, type, target, options, interval_s, timeout_s)
 select name, type, 'soak', options, %s, %s
@@ -42,7 +45,7 @@ EXPECTED = "select count(*) from expected_slots(to_timestamp(%s), to_timestamp(%
 
 @dataclass
 class Figures:
-    """memory_mb, files: of the worker, a sample a second after the warm-up. seen: results by (name, status, reason)."""
+    """memory_mb, files: of the worker, a sample a second after the warm-up; at rest: when nothing is checked. seen: results by (name, status, reason)."""
 
     hostile: set[str]
     seconds: float = 0.0
@@ -50,6 +53,7 @@ class Figures:
     seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
     memory_mb: list[float] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
+    files_at_rest: int = 0
     cpu_us: float = 0.0
 
     @property
@@ -89,6 +93,7 @@ async def soak(folder: Path, seconds: float, rate: int, say: Callable[[str], Non
             figures = Figures({str(name) for name, hostile, _, _ in monitors if hostile})
             await _until_all_are_checked(stack)
             await _sample(stack, pid, figures, seconds, say)
+            figures.files_at_rest = await _at_rest(stack, settings, pid)
             return figures
 
 
@@ -147,6 +152,20 @@ async def _sample(stack: EmbeddedStack, pid: int, figures: Figures, seconds: flo
     }
     figures.expected = (await _ask(stack, EXPECTED, start, end))[0][0]
     figures.cpu_us = 1e6 * cpu / max(figures.recorded, 1)
+
+
+async def _at_rest(stack: EmbeddedStack, settings: Settings, pid: int) -> int:
+    """How many files the worker holds once nothing is left to check: the least within some seconds."""
+    ids = await _ask(stack, "update monitors set archived_at = now() returning id")
+    async with Broker.connect(settings.redis_url) as broker:
+        await broker.announce_change([row[0] for row in ids])
+    least = len(os.listdir(f"/proc/{pid}/fd"))
+    for _ in range(20):
+        await asyncio.sleep(1)
+        least = min(least, len(os.listdir(f"/proc/{pid}/fd")))
+        if least <= FEW_FILES:
+            break
+    return least
 
 
 async def _ask(stack: EmbeddedStack, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
