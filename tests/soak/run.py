@@ -45,7 +45,10 @@ EXPECTED = "select count(*) from expected_slots(to_timestamp(%s), to_timestamp(%
 
 @dataclass
 class Figures:
-    """memory_mb, files: of the worker, a sample a second after the warm-up; at rest: when nothing is checked. seen: results by (name, status, reason)."""
+    """memory_mb, files: of the worker, a sample a second after the warm-up; at rest: when nothing is checked.
+
+    seen: results by (name, status, reason).
+    """
 
     hostile: set[str]
     seconds: float = 0.0
