@@ -19,9 +19,12 @@ def test_growth_is_that_of_thirds(samples: list[float], more: float) -> None:
 
 
 async def test_a_worker_stays_flat_among_hostile_targets(tmp_path: Path) -> None:
-    figures = await soak(tmp_path / "data", seconds=30, rate=200, say=print)
-    # So short a time says nothing of slots at its edges, nor of a slow growth among checks that come and go.
-    sure = [bound for bound in bounds(figures) if not bound.what.startswith(("share", "files grown"))]
+    figures = await soak(tmp_path / "data", seconds=30, rate=120, say=print)
+    # So short a time says nothing of slots at its edges, nor of a slow growth among checks that come and go; and not
+    # every hostile target has its turn.
+    sure = [bound for bound in bounds(figures) if not bound.what.startswith(("share", "files grown", "kinds"))]
     missed = [str(bound) for bound in sure if not bound.held]
     assert missed == []
     assert figures.recorded > figures.expected / 2
+    met = figures.hostile & {name for name, _, _ in figures.seen}
+    assert len(met) > len(figures.hostile) / 3
