@@ -48,6 +48,8 @@ async def test_a_window_is_planned_begins_and_is_ended(
         await expect(page.locator("#f-zone")).to_have_value("America/New_York")
         await page.fill("#f-title", "Upgrade")
         await page.get_by_role("link", name="Weekly").click()
+        await expect(page.get_by_role("link", name="Weekly")).to_have_attribute("aria-current", "true")
+        await expect(page.locator("#schedule")).not_to_have_class(re.compile("htmx-added"))  # and it listens
         await expect(page.locator("#f-zone")).to_have_value("America/New_York")
         await page.fill("#f-at", "02:30")
         await expect(page.locator("#preview")).to_contain_text("Days must be at least one day of the week")
