@@ -29,13 +29,13 @@ async def monitors(pool: Pool) -> AsyncIterator[list[int]]:
 async def test_the_pages_look_right_on_every_screen(chromium: Browser, address: str, monitors: list[int]) -> None:
     """No error, nothing refused by the policy, nothing wider than the screen; pictures for people in artifacts/."""
     pages = {
-        "list": "/",
+        "list": "/monitors",
         "monitor": f"/monitors/{monitors[0]}",
         "monitor-down": f"/monitors/{monitors[1]}?range=6h",
         "form": "/monitors/new",
         "edit": f"/monitors/{monitors[0]}/edit",
         "incidents": "/incidents",
-        "nothing": "/?q=nothing+like+it",
+        "nothing": "/monitors?q=nothing+like+it",
         "delete": f"/monitors/{monitors[0]}/delete",
     }
     for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390)):

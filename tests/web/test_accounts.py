@@ -25,7 +25,7 @@ async def test_a_newcomer_makes_the_first_account_and_is_signed_in(visitor: Clie
     assert "Welcome" in (await visitor.get("/setup")).text
     answer = await visitor.post("/setup", data=first())
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    assert "Nothing is watched yet" in (await visitor.get("/")).text
+    assert "Nothing is watched yet" in (await visitor.get("/monitors")).text
 
 
 async def test_the_password_is_kept_as_an_argon2id_hash(visitor: Client, pool: Pool) -> None:

@@ -77,13 +77,13 @@ async def test_without_channels_the_pages_say_that_nobody_is_told(client: Client
     assert "services that Apprise speaks to" in page  # links of a docstring are words here
     for kind in ("webhook", "email", "script", "apprise"):
         assert f'href="/channels/new?kind={kind}"' in page
-    assert "nobody is told yet" in (await client.get("/")).text
+    assert "nobody is told yet" in (await client.get("/monitors")).text
     await add_monitor(pool)
-    assert "Nobody is told yet." in (await client.get("/")).text
+    assert "Nobody is told yet." in (await client.get("/monitors")).text
     channel = await add(pool)
-    assert "is told yet" not in (await client.get("/")).text
+    assert "is told yet" not in (await client.get("/monitors")).text
     await client.submit(f"/channels/{channel}/off")
-    assert "Nobody is told yet." in (await client.get("/")).text
+    assert "Nobody is told yet." in (await client.get("/monitors")).text
 
 
 @pytest.mark.parametrize("kind", ["webhook", "email", "script", "apprise"])
@@ -329,7 +329,7 @@ async def test_the_list_tells_how_each_channel_is(client: Client, pool: Pool) ->
     assert "<code>410 Gone</code>" in page
     assert page.count("Try again</button>") == 2
     await add_monitor(pool)
-    page = (await client.get("/")).text
+    page = (await client.get("/monitors")).text
     assert "A channel is broken:</b> channel &#34;bad&#34; refuses what it is sent: 410 Gone" in page
     assert "Pinguin itself is not well" not in page
     answer = await client.submit(f"/channels/{bad}/retry")

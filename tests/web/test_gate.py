@@ -20,7 +20,7 @@ from tests.web.conftest import PASSWORD, Client, account, browser, signed_in
 
 PAGES = (
     "/",
-    "/?q=nothing",
+    "/monitors?q=nothing",
     "/incidents",
     "/monitors/new",
     "/monitors/1",

@@ -48,7 +48,7 @@ async def add_result(
 
 
 async def test_an_empty_list_teaches(client: Client) -> None:
-    page = (await client.get("/")).text
+    page = (await client.get("/monitors")).text
     assert "Nothing is watched yet" in page
     for name in ("http", "tcp", "ping", "dns"):
         assert f'href="/monitors/new?type={name}"' in page
@@ -58,7 +58,7 @@ async def test_what_is_worst_comes_first(client: Client, pool: Pool) -> None:
     statuses = {"b up": "up", "a up": "up", "idle": "paused", "broken": "down", "slow": "degraded", "odd": "unknown"}
     for name, status in statuses.items():
         await set_status(pool, await add_monitor(pool, name=name), status)
-    page = (await client.get("/")).text
+    page = (await client.get("/monitors")).text
     assert names(page) == ["broken", "slow", "odd", "a up", "b up", "idle"]
     assert "1 of 6 monitors is down" in page
 
@@ -78,7 +78,7 @@ async def test_a_row_says_why_what_and_since_when(client: Client, pool: Pool) ->
     await add_result(pool, monitor, "down", reason="refused", message="connection refused", latency_ms=None)
     await add_result(pool, monitor, "up", seconds_ago=90)
     await set_status(pool, monitor, "down", "refused")
-    page = (await client.get("/")).text
+    page = (await client.get("/monitors")).text
     row = page[page.index(f'<li id="m{monitor}"') :].partition("</li>")[0]
     assert "it is refused" in row
     assert ">production</a>" in row
@@ -108,7 +108,7 @@ async def test_the_list_is_searched_and_filtered(client: Client, pool: Pool) -> 
         "type=nonsense": [],
     }
     for query, found in wanted.items():
-        page = (await client.get(f"/?{query}")).text
+        page = (await client.get(f"/monitors?{query}")).text
         assert names(page) == found, query
         assert ("No monitor matches" in page) == (not found)
 
@@ -116,7 +116,7 @@ async def test_the_list_is_searched_and_filtered(client: Client, pool: Pool) -> 
 async def test_hostile_searches_find_nothing_and_break_nothing(client: Client, pool: Pool) -> None:
     await add_monitor(pool)
     for text in HOSTILE:
-        answer = await client.get("/", params={"q": text, "tag": text, "type": text})
+        answer = await client.get("/monitors", params={"q": text, "tag": text, "type": text})
         assert answer.status_code == 200
         assert "<script>alert" not in answer.text
         assert "<img" not in answer.text
@@ -128,7 +128,7 @@ async def test_hostile_names_are_shown_as_they_are(client: Client, pool: Pool) -
     monitor = await add_monitor(pool, name="x")
     await set_status(pool, monitor, "down", "<script>alert(1)</script>")
     await add_result(pool, monitor, "down", reason="<b>", message='"><script>alert(1)</script>')
-    page = (await client.get("/")).text
+    page = (await client.get("/monitors")).text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "{{ 7 * 7 }}" in page
     assert "<script>alert" not in page
@@ -143,7 +143,7 @@ async def test_pages_of_the_list_lose_and_double_nothing(client: Client, pool: P
             from generate_series(1, 120) n"""
         )
     seen: list[str] = []
-    path = "/"
+    path = "/monitors"
     for expected in (50, 50, 20):
         page = (await client.get(path)).text
         ids = re.findall(r'<a id="m(\d+)-link"', page)
@@ -158,12 +158,12 @@ async def test_pages_of_the_list_lose_and_double_nothing(client: Client, pool: P
 async def test_bad_filters_and_places_say_so(client: Client) -> None:
     huge = "after=WzEsIngiLDk5OTk5OTk5OTk5OTk5OTk5OTk5XQ"
     for query in ("status=sideways", "after=!!", "after=e30", "after=WzEsMl0", "after=" + "A" * 500, huge):
-        answer = await client.get(f"/?{query}")
+        answer = await client.get(f"/monitors?{query}")
         assert answer.status_code == 400, query
         assert "That does not work" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/", "/?q=shop", "/live/list/rows?ids=" + ",".join(map(str, range(1, 51)))])
+@pytest.mark.parametrize("path", ["/monitors", "/monitors?q=shop", "/live/list/rows?ids=" + ",".join(map(str, range(1, 51)))])
 async def test_a_list_costs_the_same_queries_however_long(
     client: Client, pool: Pool, statements: Statements, path: str
 ) -> None:
@@ -190,10 +190,10 @@ async def test_when_pinguin_itself_is_not_well_the_pages_say_so(client: Client, 
             "insert into pipeline_incidents (code, region, message)"
             " values ('no_worker', 'eu', 'no worker <b>takes</b> jobs')"
         )
-    for path in ("/", f"/live/list/rows?ids={monitor}", "/incidents"):
+    for path in ("/monitors", f"/live/list/rows?ids={monitor}", "/incidents"):
         page = (await client.get(path)).text
         assert "no worker &lt;b&gt;takes&lt;/b&gt; jobs" in page, path
         assert "region eu" in page
     async with connection(pool) as conn:
         await conn.execute("delete from pipeline_incidents")
-    assert "not well" not in (await client.get("/")).text
+    assert "not well" not in (await client.get("/monitors")).text

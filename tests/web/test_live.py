@@ -128,7 +128,7 @@ async def test_what_changes_after_a_page_is_drawn_and_before_its_stream_opens_is
 ) -> None:
     monitor = await add_monitor(pool, name="shop")
     async with httpx.AsyncClient(base_url=live[0], cookies={"pinguin": await session(pool)}) as client:
-        drawn = (await client.get("/")).text
+        drawn = (await client.get("/monitors")).text
     path = html.unescape(re.search(r'sse-connect="([^"]+)"', drawn)[1])  # type: ignore[index]
     async with stream(live[0], path, pool) as events:
         with pytest.raises(TimeoutError):
@@ -210,7 +210,7 @@ async def test_a_stream_ends_soon_after_its_session_elsewhere(
 async def test_where_events_do_not_come_through_the_page_polls(client: Client, pool: Pool) -> None:
     monitor = await add_monitor(pool)
     await add_result(pool, monitor)
-    page = (await client.get("/")).text
+    page = (await client.get("/monitors")).text
     poll = re.search(r'hx-get="(/live/list/rows[^"]+)" hx-trigger="poll"', page)
     assert poll is not None
     assert f'<li id="m{monitor}"' in (await client.get(poll[1])).text

@@ -253,7 +253,7 @@ async def test_a_monitor_in_maintenance_says_what_it_would_be(client: Client, po
     await set_status(pool, mail, "up")
     await add_result(pool, shop, "down", reason="refused", message="it is refused", latency_ms=None)
     await running(pool, everything=False, monitor_ids=[shop])
-    page = (await client.get("/")).text
+    page = (await client.get("/monitors")).text
     assert '<h1 id="headline">It is up</h1>' in page
     row = page[page.index(f'id="m{shop}"') :]
     assert "s-maintenance" in row[:80]
@@ -267,7 +267,7 @@ async def test_a_monitor_in_maintenance_says_what_it_would_be(client: Client, po
     news = (await client.get(f"/live/list/rows?ids={shop}")).text
     assert "would be down" in news
     await fetch(pool, "update maintenance_windows set ends_at = now() returning 1")
-    assert "1 of 2 monitors is down" in (await client.get("/")).text
+    assert "1 of 2 monitors is down" in (await client.get("/monitors")).text
 
 
 async def test_the_pages_cost_a_fixed_number_of_queries(client: Client, pool: Pool, statements: Statements) -> None:

@@ -125,7 +125,7 @@ async def test_there_is_nothing_to_check_or_to_try(client: Client, pool: Pool) -
 async def test_the_list_shows_it_without_gaps(client: Client, pool: Pool) -> None:
     monitor_id = await add_push(pool)
     await ping(pool, monitor_id)
-    page = (await client.get("/")).text
+    page = (await client.get("/monitors")).text
     assert f'id="m{monitor_id}"' in page
     assert "no result since" not in page
 

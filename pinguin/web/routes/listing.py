@@ -25,7 +25,7 @@ ORDER = ("down", "degraded", "unknown", "pending", "up", "maintenance", "paused"
 """Statuses as the list sorts them."""
 
 
-@get("/")
+@get(["/", "/monitors"])
 async def show_list(request: Req) -> Template:
     web = of(request)
     wanted = _filter(request)
@@ -53,7 +53,7 @@ async def show_list(request: Req) -> Template:
         chosen=chosen,
         first=after is None,
         next=_cursor(listed[PAGE - 1]) if len(listed) > PAGE else "",
-        here="/" + query(chosen, after=request.query_params.get("after")),
+        here="/monitors" + query(chosen, after=request.query_params.get("after")),
     )
 
 

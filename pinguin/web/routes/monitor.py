@@ -128,7 +128,7 @@ async def delete(request: Req, monitor_id: FromPath[int]) -> Redirect:
     async with connection(web.pool) as conn:
         await monitor_changes.archive(conn, principal(request), web.types, exists(monitor_id))
     await announce(web, monitor_id)
-    return Redirect("/", status_code=303)
+    return Redirect("/monitors", status_code=303)
 
 
 async def announce(web: Web, monitor_id: int) -> None:
