@@ -93,7 +93,7 @@ async def test_a_newcomer_sees_results_arrive(chromium: Browser, stack: Services
         await expect(page.locator("#incidents .open")).to_contain_text("still down")
         assert await page.evaluate("window.mark")
         await visit.shot("journey-3-down")
-        await page.goto("/")
+        await page.goto("/monitors")
         await expect(page.locator("h1")).to_have_text("1 of 1 monitor is down")
         await page.goto("/incidents")
         await expect(page.locator(".incident.open")).to_contain_text("My page")

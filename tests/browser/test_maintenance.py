@@ -41,6 +41,7 @@ async def test_a_window_is_planned_begins_and_is_ended(
         page = visit.page
         await visit.sign_in()
         await other.sign_in()
+        await other.page.goto("/monitors")
         await expect(other.page.locator("h1")).to_have_text("1 of 1 monitor is down")
         await expect(other.page.locator("#live")).to_have_text("Live")
         await page.get_by_role("link", name="Maintenance", exact=True).click()

@@ -56,6 +56,7 @@ async def test_a_result_changes_the_row_without_a_reload_or_a_jump(
     async with visiting(chromium, address) as visit:
         await visit.sign_in()
         page = visit.page
+        await page.goto("/monitors")
         await expect(page.locator("#live")).to_have_text("Live")
         await page.evaluate(
             """() => { window.mark = true; window.shifted = 0;
@@ -78,6 +79,7 @@ async def test_a_monitor_that_is_added_elsewhere_appears(
 ) -> None:
     async with visiting(chromium, address) as visit:
         await visit.sign_in()
+        await visit.page.goto("/monitors")
         await expect(visit.page.locator("h1")).to_have_text("Nothing is watched yet")
         await expect(visit.page.locator("#live")).to_have_text("Live")
         for name in ("shop", "mail"):
@@ -92,6 +94,7 @@ async def test_without_events_the_page_asks_every_15_seconds(chromium: Browser, 
         await visit.page.clock.install()
         await visit.page.route(re.compile(r"/live/list\?"), lambda route: route.abort())
         await visit.sign_in()
+        await visit.page.goto("/monitors")
         await set_status(pool, monitor, "down", "timeout")
         await visit.page.clock.run_for(4_000)
         await expect(visit.page.locator("#live")).to_have_text("Every 15 s")
@@ -105,6 +108,7 @@ async def test_a_mark_tells_its_time_latency_and_reason(chromium: Browser, addre
     await add_result(pool, monitor, "down", reason="timeout", message="no answer", latency_ms=None)
     async with visiting(chromium, address, timezone_id="Asia/Tokyo") as visit:
         await visit.sign_in()
+        await visit.page.goto("/monitors")
         bar = visit.page.locator(f"#m{monitor} svg.beats")
         box = await bar.bounding_box()
         assert box is not None
@@ -119,6 +123,7 @@ async def test_the_list_is_filtered_as_one_types(chromium: Browser, address: str
         await add_monitor(pool, name=name)
     async with visiting(chromium, address) as visit:
         await visit.sign_in()
+        await visit.page.goto("/monitors")
         await visit.page.locator("#q").press_sequentially("mai")
         await expect(visit.page.locator(".row")).to_have_count(1)
         await expect(visit.page).to_have_url(re.compile(r"q=mai"))
@@ -170,6 +175,7 @@ async def test_everything_but_the_live_parts_works_without_javascript(
     async with visiting(chromium, address, java_script_enabled=False) as visit:
         await visit.sign_in()
         page = visit.page
+        await page.goto("/monitors")
         await page.click("text=Add your first monitor")
         await page.get_by_role("link", name="TCP port").click()
         await page.fill("#f-options-host", "127.0.0.1")
@@ -196,6 +202,7 @@ async def test_a_keyboard_is_enough(chromium: Browser, address: str, pool: Pool)
     async with visiting(chromium, address) as visit:
         await visit.sign_in()
         page = visit.page
+        await page.goto("/monitors")
         await page.keyboard.press("Tab")
         await expect(page.locator(".skip")).to_be_focused()
         for _ in range(25):
