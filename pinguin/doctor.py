@@ -6,12 +6,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from pinguin import sealing
 from pinguin.broker import Broker
 from pinguin.checks.ping import icmp_permission
 from pinguin.db import connection, make_pool, pending_migrations, why_unreachable
 from pinguin.embedded.attach import attached
 from pinguin.errors import PinguinError, Unavailable
-from pinguin.secrets import NO_KEY, Keys
+from pinguin.secrets import NO_KEY, WRONG_KEY, Keys
 from pinguin.settings import Settings
 from pinguin.store import health
 
@@ -83,8 +84,19 @@ async def _redis(settings: Settings) -> list[Finding]:
 
 
 async def _key(settings: Settings) -> list[Finding]:
-    fine = bool(Keys.of(settings))
-    return [(fine, "stored secrets have a key" if fine else f"a channel's password {NO_KEY}")]
+    keys = Keys.of(settings)
+    if not keys:
+        return [(False, f"a password of a monitor or channel {NO_KEY}")]
+    if await why_unreachable(settings.database_url):  # which is said above
+        return [(True, "stored secrets have a key")]
+    async with make_pool(settings.database_url, 1, timeout_s=5) as pool:
+        if await pending_migrations(pool):
+            return [(True, "stored secrets have a key")]
+        async with connection(pool) as conn:
+            found = await sealing.count(conn, keys)
+    opens = (not found.broken, f"{found.broken} of them: {WRONG_KEY}" if found.broken else "stored secrets open")
+    plain = (False, f"{found.plain} stored secrets are not sealed yet: run `pinguin migrate`")
+    return [opens, plain] if found.plain else [opens]
 
 
 async def _icmp(_: Settings) -> list[Finding]:

@@ -37,6 +37,8 @@ REASONS: Mapping[str, str] = {
     "missed": "no ping came in time",
     "too_long": "the job has started and does not end",
     "options": "the monitor's options are not valid",
+    "key": "a saved secret does not open: the worker's key is not the one that it was saved under",
+    "forbidden": "checks may not connect to this address: the settings of the worker say so",
     "permission": "this machine does not let the worker run the check",
     "internal": "the check itself failed; this is Pinguin's fault, not the target's",
 }

@@ -80,6 +80,29 @@ class Keys:
             return plain.decode("utf-8", "surrogatepass")
         raise SealBroken(WRONG_KEY)
 
+    def reseal(self, text: str, place: str) -> str:
+        """Under the newest key, whether it was plain or sealed with the old one. What does not open stays as it is."""
+        if not self._ciphers or (is_sealed(text) and self.opens(text, place, newest=True)):
+            return text
+        try:
+            return self.seal(self.unseal(text, place) if is_sealed(text) else text, place)
+        except SealBroken:
+            return text
+
+    def opens(self, sealed: str, place: str, *, newest: bool = False) -> bool:
+        """newest: with the key that seals, and no older one."""
+        opening = Keys()
+        opening._ciphers = self._ciphers[:1] if newest else self._ciphers
+        try:
+            opening.unseal(sealed, place)
+        except SealBroken:
+            return False
+        return True
+
+    def reseal_fields(self, values: Mapping[str, Any], struct: Struct, place: str) -> dict[str, Any]:
+        """`values` with every secret of `struct` as `reseal` makes it; the same where there is nothing to do."""
+        return _each(values, struct, place, self.reseal)
+
     def seal_fields(self, values: Mapping[str, Any], struct: Struct, place: str) -> dict[str, Any]:
         """`values` (plain JSON types) with every text below a secret field of `struct` sealed; nothing twice.
 
@@ -94,6 +117,28 @@ class Keys:
 
 def is_sealed(text: str) -> bool:
     return text.startswith(PREFIX)
+
+
+def monitor_place(kind: str) -> str:
+    """Where the options of a monitor of this type are kept, as `Keys.seal_fields` wants it."""
+    return f"monitors.{kind}"
+
+
+def secret_fields(struct: Struct) -> set[str]:
+    """The names of the fields of `struct` that are secret, or have secrets below them."""
+    return set(_secret(struct))
+
+
+def texts(values: Mapping[str, Any], struct: Struct, place: str) -> list[tuple[str, str]]:
+    """Every secret text in `values` that is not empty, as it is, with its place."""
+    found: list[tuple[str, str]] = []
+
+    def note(text: str, where: str) -> str:
+        found.append((text, where))
+        return text
+
+    _each(values, struct, place, note)
+    return found
 
 
 def make_key_file(folder: Path) -> Path:

@@ -1,10 +1,12 @@
-"""What is done once before the processes start: migrations, policies, the demo's monitors."""
+"""What is done once before the processes start: migrations, policies, seals."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from pinguin import sealing
 from pinguin.db import connection, make_pool, migrate
+from pinguin.secrets import Keys
 from pinguin.settings import Settings
 from pinguin.store import upkeep
 
@@ -19,4 +21,5 @@ async def prepare_database(settings: Settings) -> list[str]:
             rollups=timedelta(days=settings.rollup_retention_days),
             columnstore=timedelta(days=settings.columnstore_after_days),
         )
+        changed += await sealing.seal_all(conn, Keys.of(settings))
     return done + changed

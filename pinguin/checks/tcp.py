@@ -6,6 +6,7 @@ last byte that was needed where the check waits for a text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -117,6 +118,10 @@ class Options(CheckOptions, frozen=True):
 
     def target(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def goes_to(self) -> Sequence[str]:
+        secured = [] if self.tls != "no" else ["in the clear"]
+        return [self.target(), *secured, *([] if self.verify_tls else ["any certificate"])]
 
     def script(self) -> list[Step]:
         if self.steps:

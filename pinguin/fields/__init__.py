@@ -32,6 +32,10 @@ class StrictOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
         """What is watched or told, in a few words, without secrets: a URL, `host:port`, a name."""
         raise TypeError(f"{type(self).__name__} does not say what its target is")
 
+    def goes_to(self) -> Sequence[str]:
+        """Where its secrets are sent, each with what is sent there: saved ones are never sent anywhere else."""
+        return (self.target(),)
+
 
 def field(
     title: str,

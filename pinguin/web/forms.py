@@ -206,6 +206,11 @@ def read(form: Sequence[Field], sent: Mapping[str, str], saved: Mapping[str, Any
     return values
 
 
+def keeps(drawn: Field, sent: Mapping[str, str]) -> bool:
+    """Whether what was sent leaves a saved secret as it is."""
+    return drawn.secret and not sent.get(drawn.name, "") and drawn.name + REMOVE not in sent
+
+
 def _read(drawn: Field, sent: Mapping[str, str], saved: Mapping[str, Any]) -> Any:
     if drawn.widget == "checkbox":
         return drawn.name in sent
@@ -216,7 +221,7 @@ def _read(drawn: Field, sent: Mapping[str, str], saved: Mapping[str, Any]) -> An
         text = text.strip()
     if not drawn.multiline and _BREAK.search(text):
         raise ValueError("must be one line")
-    if drawn.secret and not text and drawn.name + REMOVE not in sent and drawn.key in saved:
+    if keeps(drawn, sent) and drawn.key in saved:
         return saved[drawn.key]
     if not text.strip():
         return _empty(drawn)

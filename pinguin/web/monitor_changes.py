@@ -8,16 +8,25 @@ from datetime import datetime
 from pinguin.checks.contract import CheckType
 from pinguin.db import Connection
 from pinguin.people import Principal
+from pinguin.secrets import Keys
 from pinguin.store import audit, monitors
 from pinguin.store.audit import Thing
 from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import audited
+from pinguin.web.saved import sealed
 
 Types = Mapping[str, CheckType]
 
 
-async def create(conn: Connection, who: Principal, types: Types, draft: Draft, source: Monitor | None = None) -> int:
-    """The new monitor's id. source: what it is a clone of."""
+async def create(
+    conn: Connection, who: Principal, types: Types, draft: Draft, source: Monitor | None = None, *, keys: Keys
+) -> int:
+    """The new monitor's id. draft: with its secrets in plain, which are sealed here. source: what it is a clone of.
+
+    Raises `InvalidInput` where there are secrets and no key.
+    """
+    same = source.options if source and source.type == draft.type else {}
+    draft = sealed(draft, types[draft.type], keys, same)
     async with conn.transaction():
         monitor_id = await monitors.create(conn, draft)
         after = audited.monitor(draft, types) | ({"clone_of": source.id} if source else {})
@@ -27,11 +36,13 @@ async def create(conn: Connection, who: Principal, types: Types, draft: Draft, s
 
 
 async def update(
-    conn: Connection, who: Principal, types: Types, monitor_id: int, version: int, updated_at: datetime, draft: Draft
-) -> None:
-    """Raises as `monitors.update` does."""
+    conn: Connection, who: Principal, types: Types, monitor_id: int, version: int, updated_at: datetime, draft: Draft,
+    *, keys: Keys,
+) -> None:  # fmt: skip
+    """draft: with its secrets in plain, which are sealed here. Raises as `create` and `monitors.update` do."""
     async with conn.transaction():
         before = await monitors.get(conn, monitor_id)
+        draft = sealed(draft, types[draft.type], keys, before.options if before.type == draft.type else {})
         await monitors.update(conn, monitor_id, version, updated_at, draft)
         after = audited.monitor(draft, types, enabled=before.enabled)
         thing = Thing("monitor", monitor_id, draft.name)

@@ -15,7 +15,9 @@ from pinguin.fields import convert
 from pinguin.fields import field as described
 from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import alert_form, forms
+from pinguin.web import saved as saved_secrets
 from pinguin.web.alert_form import ALERT, AlertForm, Known
+from pinguin.web.saved import Saved
 
 OPTION = "options."
 """Begins the name of every input that belongs to the check type."""
@@ -132,13 +134,13 @@ def of(monitor: Monitor, kind: CheckType, known: Known) -> Form:
 
 
 def again(
-    kind: CheckType, sent: Mapping[str, str], wrong: InvalidInput | None, saved: Mapping[str, Any], known: Known
+    kind: CheckType, sent: Mapping[str, str], wrong: InvalidInput | None, saved: Saved, known: Known
 ) -> Form:
     """What was sent, with every error beside its field."""
     form = blank(kind, known)
     form.alerts = alert_form.again(sent, wrong.fields if wrong else {}, known)
     for each in form.options:
-        each.saved = each.secret and bool(saved.get(each.key))
+        each.saved = each.secret and saved.has(each.key)
     forms.fill_again([*form.fields, *form.options], sent)
     if wrong:
         own = {name: words for name, words in wrong.fields.items() if not name.startswith((OPTION, ALERT))}
@@ -148,10 +150,10 @@ def again(
     return form
 
 
-def parse(
-    kind: CheckType, sent: Mapping[str, str], saved: Mapping[str, Any], known: Known
-) -> tuple[Draft, CheckOptions]:
-    """What was sent, strictly. saved: the stored options, whose secrets are kept where none is typed.
+def parse(kind: CheckType, sent: Mapping[str, str], saved: Saved, known: Known) -> tuple[Draft, CheckOptions]:
+    """What was sent, strictly, with its secrets in plain: `saved.sealed` makes what may be stored of the draft.
+
+    saved: the stored options, whose secrets are kept where none is typed and they go where they went before.
 
     Raises `InvalidInput` with every wrong field of all parts.
     """
@@ -164,7 +166,9 @@ def parse(
     except InvalidInput as error:
         wrong |= error.fields
     try:
-        options = kind.parse(forms.read(forms.fields(kind.options, OPTION), sent, saved))
+        form = forms.fields(kind.options, OPTION)
+        options = kind.parse(forms.read(form, sent, saved.plain))
+        wrong |= {OPTION + name: words for name, words in saved_secrets.wrong(form, sent, options, saved).items()}
     except InvalidInput as error:
         wrong |= {OPTION + name: words for name, words in error.fields.items()}
     try:
@@ -173,15 +177,15 @@ def parse(
         wrong |= error.fields
     if own is None or options is None or wrong:
         raise InvalidInput(wrong)
-    return _definition(kind, own, options, *alerts), options
+    return definition(kind, own, options, *alerts), options
 
 
 def for_slug(kind: CheckType, slug: str) -> Draft:
     """The monitor that a ping makes: called by its slug, all else as it comes."""
-    return _definition(kind, PassiveFields(name=slug), kind.parse({"slug": slug}), {}, [])
+    return definition(kind, PassiveFields(name=slug), kind.parse({"slug": slug}), {}, [])
 
 
-def _definition(
+def definition(
     kind: CheckType,
     own: MonitorFields | PassiveFields,
     options: CheckOptions,

@@ -14,6 +14,7 @@ from pinguin.errors import Unavailable
 from pinguin.health import HealthApp, served
 from pinguin.lifecycle import all_of, process_name, stop_on_signal, together
 from pinguin.metrics import WorkerMetrics, make_registry
+from pinguin.secrets import Keys
 from pinguin.settings import Settings
 from pinguin.watchdog import alive
 from pinguin.worker.canaries import Canaries
@@ -42,7 +43,7 @@ async def serve(settings: Settings) -> None:
             sender = Sender(pool, name, settings, Courier(settings), metrics) if settings.worker_sends else None
             spill = Spill(broker, name, settings.spill_limit)
             recorder = Recorder(pool, broker, spill, metrics, sender.wake if sender else None)
-            definitions = Definitions(pool)
+            definitions = Definitions(pool, Keys.of(settings))
             worker = Worker(
                 broker,
                 definitions,

@@ -9,9 +9,10 @@ from pinguin.broker import Broker
 from pinguin.checks import check_type
 from pinguin.checks.contract import CheckOptions, CheckType
 from pinguin.db import Pool, connection
-from pinguin.errors import InvalidInput, Unavailable
+from pinguin.errors import InvalidInput, SealBroken, Unavailable
 from pinguin.lifecycle import Backoff
 from pinguin.model import Job
+from pinguin.secrets import Keys, monitor_place
 from pinguin.store import dispatch
 from pinguin.store.dispatch import Runnable
 
@@ -23,20 +24,26 @@ LEARN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A version of a monitor, ready to run. Where its options are not valid, `refused` says why instead."""
+    """A version of a monitor, ready to run: its secrets are opened once, not for each check.
+
+    Where its options are not valid, or do not open, `refused` says why instead, and `reason` of which kind that is.
+    """
 
     version: int
     timeout_s: float
     kind: CheckType | None
     options: CheckOptions | None
     refused: str | None = None
+    reason: str = "options"
 
 
 class Definitions:
     """The newest version of every monitor of this worker's region, and of every one that it has met."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, keys: Keys | None = None) -> None:
+        """keys: None opens nothing."""
         self._pool = pool
+        self._keys = keys or Keys()
         self._tasks: dict[int, Prepared] = {}
 
     def known(self, job: Job) -> Prepared | None:
@@ -81,12 +88,15 @@ class Definitions:
         for row in rows:
             known = self._tasks.get(row.monitor_id)
             if known is None or known.version < row.version:
-                self._tasks[row.monitor_id] = _task(row)
+                self._tasks[row.monitor_id] = _task(row, self._keys)
 
 
-def _task(row: Runnable) -> Prepared:
+def _task(row: Runnable, keys: Keys) -> Prepared:
     try:
         kind = check_type(row.type)
-        return Prepared(row.version, row.timeout_s, kind, kind.parse(row.options))
+        options = keys.unseal_fields(row.options, kind.options, monitor_place(kind.name))
+        return Prepared(row.version, row.timeout_s, kind, kind.parse(options))
     except InvalidInput as error:
         return Prepared(row.version, row.timeout_s, None, None, refused=str(error))
+    except SealBroken as error:
+        return Prepared(row.version, row.timeout_s, None, None, refused=str(error), reason="key")

@@ -151,7 +151,7 @@ class Worker:
         started_at = time()
         self._metrics.started(started_at - job.slot)
         if task.kind is None or task.options is None:
-            report = Report(Status.UNKNOWN, "options", task.refused)
+            report = Report(Status.UNKNOWN, task.reason, task.refused)
         else:
             began = monotonic()
             report = await run(task.kind, task.options, task.timeout_s, self._resources)

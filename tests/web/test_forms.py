@@ -12,6 +12,7 @@ from pinguin.fields import field
 from pinguin.store.channels import Choices
 from pinguin.web import forms, monitor_form
 from pinguin.web.alert_form import Known
+from pinguin.web.saved import NOTHING as NONE_SAVED
 
 
 class Options(CheckOptions, frozen=True):
@@ -141,13 +142,13 @@ def test_a_secret_is_kept_replaced_or_removed_and_never_shown() -> None:
 def test_every_error_of_both_parts_is_told_at_once() -> None:
     sent = SENT | {"name": "", "interval_s": "x", "options.count": "99", "options.text": "hi"}
     with pytest.raises(InvalidInput) as caught:
-        monitor_form.parse(KIND, sent, {}, NOTHING)
+        monitor_form.parse(KIND, sent, NONE_SAVED, NOTHING)
     assert set(caught.value.fields) >= {"interval_s", "options.count"}
 
 
 def test_a_good_form_becomes_a_definition() -> None:
     sent = SENT | {"options.text": "hi", "tags": "a\nb\na", "options.sure": "on"}
-    definition, options = monitor_form.parse(KIND, sent, {}, NOTHING)
+    definition, options = monitor_form.parse(KIND, sent, NONE_SAVED, NOTHING)
     assert definition.target == "hi"
     assert definition.tags == ["a", "b"]
     assert definition.options["count"] == 3
@@ -160,10 +161,10 @@ def test_a_good_form_becomes_a_definition() -> None:
 )
 def test_a_check_ends_half_a_second_before_the_next(interval_s: str, good: str, bad: str, most: str) -> None:
     sent = SENT | {"options.text": "hi", "interval_s": interval_s}
-    definition, _ = monitor_form.parse(KIND, sent | {"timeout_s": good}, {}, NOTHING)
+    definition, _ = monitor_form.parse(KIND, sent | {"timeout_s": good}, NONE_SAVED, NOTHING)
     assert definition.timeout_s == float(good)
     with pytest.raises(InvalidInput) as caught:
-        monitor_form.parse(KIND, sent | {"timeout_s": bad}, {}, NOTHING)
+        monitor_form.parse(KIND, sent | {"timeout_s": bad}, NONE_SAVED, NOTHING)
     assert caught.value.fields == {
         "timeout_s": f"must be at most {most} s: half a second less than the {interval_s} s from check to check"
     }
@@ -174,7 +175,7 @@ def test_the_empty_form_has_a_timeout_that_its_interval_allows() -> None:
         "name": "x",
         "options.text": "hi",
     }
-    assert monitor_form.parse(KIND, own, {}, NOTHING)[0].timeout_s == 10
+    assert monitor_form.parse(KIND, own, NONE_SAVED, NOTHING)[0].timeout_s == 10
 
 
 @pytest.mark.parametrize("kind", check_types().values(), ids=lambda kind: kind.name)

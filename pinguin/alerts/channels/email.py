@@ -14,7 +14,7 @@ import asyncio
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Literal
 
@@ -73,6 +73,11 @@ class Options(ChannelOptions, frozen=True):
         wrong = {name: words for name, words in _faults(self) if words}
         if wrong:
             raise InvalidInput(wrong)
+
+    def goes_to(self) -> Sequence[str]:
+        anybody = [] if self.verify_tls else ["any certificate"]
+        secured = ["in the clear"] if self.security == "none" else []
+        return [f"{self.host}:{self.port or PORTS[self.security]}", *secured, *anybody]
 
     def target(self) -> str:
         more = len(self.to) - 1

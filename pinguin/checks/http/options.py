@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -202,6 +203,14 @@ class Options(CheckOptions, frozen=True, dict=True):  # dict: so that cached_pro
 
     def target(self) -> str:
         return requests.shown(requests.parse_url(self.url))
+
+    def goes_to(self) -> Sequence[str]:
+        """The Host header and the name in TLS count: behind one address there may be another's server."""
+        urls = {"": self.url, "token ": self.oauth_token_url, "proxy ": self.proxy}
+        places = [name + requests.origin_shown(requests.parse_url(url)) for name, url in urls.items() if url]
+        hosts = [value for name, value in self.headers.items() if name.lower() == "host"]
+        anybody = [] if self.verify_tls else ["any certificate"]
+        return [*places, *(f"host {host}" for host in (*hosts, self.server_name) if host), *anybody]
 
     @cached_property
     def request(self) -> httpx.Request:

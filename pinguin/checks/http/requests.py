@@ -42,6 +42,13 @@ def origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or DEFAULT_PORTS[url.scheme]
 
 
+def origin_shown(url: httpx.URL) -> str:
+    """`https://shop.example:443`; of any scheme."""
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    port = url.port or DEFAULT_PORTS.get(url.scheme)
+    return f"{url.scheme}://{host}" + (f":{port}" if port else "")
+
+
 def make(method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes = b"") -> httpx.Request:
     # As bytes: httpx takes texts for ASCII, and fails on others.
     raw = [(name.encode("ascii"), value.encode("utf-8")) for name, value in headers.items()]

@@ -18,11 +18,13 @@ from pinguin.model import PHASES
 from pinguin.store import channels, monitors, pages
 from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import audited, monitor_changes, monitor_form, views
+from pinguin.web import saved as saved_secrets
 from pinguin.web.alert_form import ALERT, Known
 from pinguin.web.database import connection
 from pinguin.web.gate import EDITOR, form, principal
-from pinguin.web.monitor_form import Form
+from pinguin.web.monitor_form import OPTION, Form
 from pinguin.web.routes.monitor import announce, exists
+from pinguin.web.saved import NOTHING
 from pinguin.web.service import Req, Web, aware, is_fragment, of
 from pinguin.web.templating import render
 
@@ -43,11 +45,6 @@ async def _source(web: Web, text: str) -> Monitor | None:
         raise NotFound("There is no such monitor to clone.")
     async with connection(web.pool) as conn:
         return await monitors.get(conn, int(text))
-
-
-def _secrets(source: Monitor | None, kind: CheckType) -> Mapping[str, Any]:
-    """Stored options, whose secrets an empty field keeps. Those of another type mean something else."""
-    return source.options if source and source.type == kind.name else {}
 
 
 async def _known(web: Web, source: Monitor | None, *, own: bool = False) -> Known:
@@ -84,13 +81,14 @@ async def create(request: Req) -> Response[Any]:
     web, sent = of(request), await form(request)
     source = await _source(web, sent.get("from", ""))
     kind = _kind(web, sent.get("type", ""))
-    saved, known = _secrets(source, kind), await _known(web, source)
+    saved, known = saved_secrets.of_monitor(source, kind, web.keys), await _known(web, source)
     try:
         definition, _ = monitor_form.parse(kind, sent, saved, known)
+        async with connection(web.pool) as conn:
+            who = principal(request)
+            monitor_id = await monitor_changes.create(conn, who, web.types, definition, source, keys=web.keys)
     except InvalidInput as wrong:
         return _new(request, monitor_form.again(kind, sent, wrong, saved, known), source, status_code=422)
-    async with connection(web.pool) as conn:
-        monitor_id = await monitor_changes.create(conn, principal(request), web.types, definition, source)
     await announce(web, monitor_id)
     return Redirect(f"/monitors/{monitor_id}", status_code=303)
 
@@ -112,7 +110,7 @@ async def edit(request: Req, monitor_id: FromPath[int]) -> Response[Any]:
     async with connection(web.pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
     kind = _kind(web, sent.get("type", ""))
-    saved, known = _secrets(monitor, kind), await _known(web, monitor, own=True)
+    saved, known = saved_secrets.of_monitor(monitor, kind, web.keys), await _known(web, monitor, own=True)
     try:
         definition, _ = monitor_form.parse(kind, sent, saved, known)
         await _update(request, monitor_id, sent, definition)
@@ -126,12 +124,14 @@ async def edit(request: Req, monitor_id: FromPath[int]) -> Response[Any]:
 
 
 async def _update(request: Req, monitor_id: int, sent: Mapping[str, str], definition: Draft) -> None:
+    web, who = of(request), principal(request)
     try:
-        async with connection(of(request).pool) as conn:
-            types = of(request).types
-            await monitor_changes.update(conn, principal(request), types, monitor_id, *_base(sent), definition)
+        async with connection(web.pool) as conn:
+            given = monitor_id, *_base(sent), definition
+            await monitor_changes.update(conn, who, web.types, *given, keys=web.keys)
     except InvalidInput as wrong:
-        raise InvalidInput({ALERT + name: words for name, words in wrong.fields.items()}) from None
+        fields = {name if name.startswith(OPTION) else ALERT + name: words for name, words in wrong.fields.items()}
+        raise InvalidInput(fields) from None
 
 
 def _base(sent: Mapping[str, str]) -> tuple[int, datetime]:
@@ -147,7 +147,8 @@ async def try_out(request: Req) -> Response[Any]:
     web, sent = of(request), await form(request)
     source = await _source(web, sent.get("monitor", "") or sent.get("from", ""))
     kind = _kind(web, sent.get("type", ""))
-    saved, known = _secrets(source, kind), await _known(web, source, own=bool(sent.get("monitor")))
+    saved = saved_secrets.of_monitor(source, kind, web.keys)
+    known = await _known(web, source, own=bool(sent.get("monitor")))
     report, wrong = None, None
     try:
         if kind.passive:
@@ -155,7 +156,7 @@ async def try_out(request: Req) -> Response[Any]:
         named = {name: value for name, value in sent.items() if name != "alerts"}  # nobody is told of a try
         named["name"] = sent.get("name", "").strip() or "Test"
         definition, options = monitor_form.parse(kind, named, saved, known)
-        if saved and source:
+        if saved.plain and source:
             target = options.target()
             await audited.tried(web.pool, principal(request), "monitor", source.id, source.name, target)
         async with web.tests:
@@ -173,7 +174,7 @@ async def try_out(request: Req) -> Response[Any]:
 
 def _named(kind: CheckType, wrong: InvalidInput | None, known: Known) -> list[tuple[str, str]]:
     """Errors with the titles of their fields."""
-    shown = monitor_form.again(kind, {}, wrong, {}, known)
+    shown = monitor_form.again(kind, {}, wrong, NOTHING, known)
     found = [(each.title, each.error) for each in (*shown.fields, *shown.options) if each.error]
     return found + [("", words) for words in shown.problems]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl
 
@@ -86,6 +86,13 @@ class Options(ChannelOptions, frozen=True):
         wrong = {name: words for name, words in _faults(self) if words}
         if wrong:
             raise InvalidInput(wrong)
+
+    def goes_to(self) -> Sequence[str]:
+        """The Host header counts: behind one address there may be another's server."""
+        url = httpx.URL(self.url)
+        hosts = [f"host {value}" for name, value in self.headers.items() if name.lower() == "host"]
+        anybody = [] if self.verify_tls else ["any certificate"]
+        return [f"{url.scheme}://{url.host}:{url.port or PORTS[url.scheme]}", *hosts, *anybody]
 
     def target(self) -> str:
         url = httpx.URL(self.url)
