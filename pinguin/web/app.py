@@ -28,6 +28,7 @@ from pinguin.metrics import make_registry
 from pinguin.settings import Settings
 from pinguin.watchdog import alive
 from pinguin.web import faults, first_visit, gate, headers, kept, templating
+from pinguin.web.api import routes as api
 from pinguin.web.hub import Hub
 from pinguin.web.routes import (
     account,
@@ -43,7 +44,6 @@ from pinguin.web.routes import (
     live,
     maintenance,
     maintenance_editing,
-    me,
     messages,
     monitor,
     people,
@@ -70,7 +70,7 @@ def create_app(
     )
     web = Web(settings, pool, broker, hub, check_types() if types is None else types, registry)
     return Litestar(
-        [_public(), _pinged(), _signed_in(), _api(), create_static_files_router("/static", [templating.STATIC])],
+        [_public(), _pinged(), _signed_in(), api.router(), create_static_files_router("/static", [templating.STATIC])],
         state=State({"web": web}),
         lifespan=[_running],
         before_send=[headers.secure],
@@ -91,6 +91,7 @@ def _public() -> Router:
     handlers = [
         accounts.show_setup, accounts.set_up, accounts.show_sign_in, accounts.sign_in, accounts.sign_in_with_code,
         accounts.show_join, accounts.join, health.healthz, health.readyz, health.metrics,
+        api.show_openapi,
     ]  # fmt: skip
     return Router("/", route_handlers=handlers, before_request=gate.anyone)
 
@@ -131,10 +132,6 @@ def _signed_in() -> Router:
         live.live_list, live.poll_list, live.live_monitor, live.poll_monitor,
     ]  # fmt: skip
     return Router("/", route_handlers=handlers, before_request=gate.account_only)
-
-
-def _api() -> Router:
-    return Router("/api/v1", route_handlers=[me.show_me], before_request=gate.token_only)
 
 
 @asynccontextmanager

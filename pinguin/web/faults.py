@@ -24,6 +24,7 @@ _TITLES = {
     404: "There is nothing here",
     405: "Not like this",
     409: "Somebody was faster",
+    412: "Somebody was faster",
     413: "Too large",
     415: "Not like this",
     429: "Too many tries",
@@ -55,6 +56,8 @@ def page(request: Req, status: int, detail: str, headers: Mapping[str, str] | No
 
 def known(request: Req, error: PinguinError) -> Response[Any]:
     """Our own exceptions."""
+    if problems.wanted(request) and isinstance(error, InvalidInput):
+        return problems.invalid(error)
     statuses = {NotFound: 404, Conflict: 409, InvalidInput: 400, Unavailable: 503}
     status = next((code for kind, code in statuses.items() if isinstance(error, kind)), 500)
     if status >= 500:

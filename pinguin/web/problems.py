@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 from litestar import Response
 
+from pinguin.errors import InvalidInput
 from pinguin.web.service import Req
 
 TYPE = "application/problem+json"
 
 
 def wanted(request: Req) -> bool:
-    """Whether a program asks, and not a person."""
-    return f"{request.url.path}/".startswith("/api/")
+    """Whether a program asks, and not a person: /api itself is a page."""
+    return request.url.path.startswith("/api/")
 
 
 def problem(
@@ -24,3 +25,8 @@ def problem(
     """more: further members, such as `errors` by field."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
     return Response(msgspec.json.encode(body), status_code=status, media_type=TYPE, headers=dict(headers or {}))
+
+
+def invalid(error: InvalidInput) -> Response[bytes]:
+    """Fields that are wrong, each with what is wrong with it."""
+    return problem(422, "That does not work", str(error), errors=error.fields)

@@ -26,6 +26,7 @@ from pinguin.web import monitor_form
 from pinguin.web.hub import Hub
 from pinguin.web.intake import Intake
 from pinguin.web.passwords import Passwords
+from pinguin.web.rate import Rate
 from pinguin.web.strangers import Strangers
 from pinguin.web.throttle import Door
 
@@ -47,6 +48,7 @@ class Web:
     tests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     door: Door = field(default_factory=Door)
     strangers: Strangers = field(default_factory=Strangers)
+    rate: Rate = field(default_factory=Rate)
     intake: Intake = field(init=False)
     first_run: FirstRun = field(init=False)
     keys: Keys = field(init=False)

@@ -84,7 +84,7 @@ async def test_without_a_good_token_a_program_is_told_so(visitor: Client, header
 
 
 async def test_nothing_below_api_is_a_page(visitor: Client) -> None:
-    for method, path, status in (("GET", "/api/v1/nothing", 404), ("PUT", "/api/v1/me", 405), ("GET", "/api/", 404)):
+    for method, path, status in (("GET", "/api/v1/nothing", 404), ("PUT", "/api/v1/me", 405), ("GET", "/api/v2", 404)):
         answer = await visitor.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), path
 

@@ -1,0 +1,134 @@
+"""What a program sent, strictly: the query of an address and a JSON body as structs, every wrong field named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+from litestar.exceptions import ClientException
+from msgspec import inspect
+
+from pinguin.errors import InvalidInput
+from pinguin.fields import convert
+from pinguin.web.service import Req
+
+T = TypeVar("T")
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Between these lies every moment that may be asked for."""
+
+
+class Query(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What an address may say after its `?`; each name at most once."""
+
+
+class NoQuery(Query, frozen=True):
+    """Nothing."""
+
+
+class Body(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What a request may send, as JSON."""
+
+
+class NoBody(Body, frozen=True):
+    """Nothing, or an empty object."""
+
+
+def query(request: Req, kind: type[T]) -> T:
+    """Raises `InvalidInput` with every wrong name."""
+    sent: dict[str, str] = {}
+    wrong: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in sent:
+            wrong[name] = "is given twice"
+        sent[name] = value
+    values: dict[str, Any] = {}
+    hints = get_type_hints(kind, include_extras=True)
+    fields = {each.encode_name: each for each in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
+    for name, text in sent.items():
+        if name not in fields:
+            known = ", ".join(fields) or "none"
+            wrong[name[:60]] = f"is not understood here; there are {known}"
+            continue
+        try:
+            values[name] = _value(text, hints[fields[name].name])
+        except InvalidInput as error:
+            wrong[name] = error.fields[""]
+    if wrong:
+        raise InvalidInput(wrong)
+    return convert(values, kind)
+
+
+def _value(text: str, kind: Any) -> Any:
+    if _CONTROL.search(text):
+        raise InvalidInput({"": "must not contain control characters"})
+    if _is_moment(kind):
+        text = text.replace(" ", "+")  # a plus that nobody escaped
+    try:
+        value = msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput({"": str(error).replace("Expected", "must be", 1).replace("`", "")}) from None
+    if isinstance(value, datetime) and not FIRST <= value <= LAST:
+        raise InvalidInput({"": "must lie between the years 1970 and 9000"})
+    return value
+
+
+def _is_moment(kind: Any) -> bool:
+    found = inspect.type_info(kind)
+    while isinstance(found, inspect.Metadata | inspect.UnionType):
+        if isinstance(found, inspect.UnionType):
+            found = next(each for each in found.types if not isinstance(each, inspect.NoneType))
+        else:
+            found = found.type
+    return isinstance(found, inspect.DateTimeType)
+
+
+async def body(request: Req) -> dict[str, Any]:
+    """The JSON object that was sent; nothing at all is an empty one. Raises 400, 415 and `InvalidInput`."""
+    raw = await request.body()
+    if not raw:
+        return {}
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/json", "application/merge-patch+json"):
+        raise ClientException("Only JSON is taken here: Content-Type: application/json.", status_code=415)
+    try:
+        sent = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ClientException(f"The body is no JSON: {_where(error)}.", status_code=400) from None
+    if not isinstance(sent, dict):
+        raise InvalidInput({"body": "must be a JSON object"})
+    wrong = {name: "must not contain control characters" for name, value in sent.items() if _has_control(value)}
+    if wrong:
+        raise InvalidInput(wrong)
+    return sent
+
+
+def _where(error: Exception) -> str:
+    """Where it went wrong, without what was sent: that may be a secret."""
+    found = re.search(r"byte \d+", str(error))
+    return f"it ends to be that at {found[0]}" if found else "it is cut off, or not UTF-8"
+
+
+def _has_control(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(_CONTROL.search(value))
+    if isinstance(value, Mapping):
+        return any(map(_has_control, value)) or any(map(_has_control, value.values()))
+    return isinstance(value, Sequence) and any(map(_has_control, value))
+
+
+def merged(stored: Any, patch: Any) -> Any:
+    """`stored` with a merge patch (RFC 7396) laid over it: null takes a member away."""
+    if not isinstance(patch, Mapping):
+        return patch
+    found = dict(stored) if isinstance(stored, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = merged(found.get(name), value)
+    return found

@@ -1,0 +1,40 @@
+"""All operations of the API, its description, and the router that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from types import ModuleType
+
+import msgspec
+from litestar import Response, Router, get
+
+from pinguin.web import gate
+from pinguin.web.api import meta, monitors
+from pinguin.web.api.openapi import document
+from pinguin.web.api.operation import BASE, JSON, Operation
+
+MODULES: Sequence[ModuleType] = (monitors, meta)
+"""In the order in which people read of them."""
+
+
+@cache
+def operations() -> Sequence[Operation]:
+    return [each for module in MODULES for each in vars(module).values() if isinstance(each, Operation)]
+
+
+def router() -> Router:
+    """What takes a token."""
+    return Router(BASE, route_handlers=[each.handler() for each in operations()], before_request=gate.token_only)
+
+
+@cache
+def described() -> bytes:
+    return msgspec.json.encode(document(operations(), version("pinguin")))
+
+
+@get(f"{BASE}/openapi.json")
+async def show_openapi() -> Response[bytes]:
+    """Open to anyone: it says nothing that is not in the source."""
+    return Response(described(), media_type=JSON)
