@@ -72,38 +72,69 @@ cross join lateral (select maintenance_until(m.id, now()) as until) w
 where m.id = %(id)s and m.archived_at is null
 
 -- name: listed
--- A page of the list: what is worst comes first, then by name. The cursor is the last row's sort key.
-with ranked as (
-  select m.id, m.name, m.type, m.target, m.interval_s, m.regions, m.tags, m.passive, shown.status::text as status,
-    s.status::text as real_status, s.since, s.reason, s.message, s.latency_ms, s.last_slot,
-    lower(m.name) as sort_name,
-    array_position('{down,degraded,unknown,pending,up,maintenance,paused}'::monitor_status[], shown.status) as rank
+-- A page of the list. Every order is one number, then the name, then the id; the cursor is those of the last row. What
+-- a page does not show is looked at in few columns, and read in full only for the rows that it shows.
+with maintained as materialized (
+  select monitor_id from monitors_in_maintenance(now())
+), uptimes as materialized (
+  select monitor_id, uptime from uptime_ranks(coalesce(%(as_of)s::timestamptz, now())) where %(sort)s::text = 'uptime'
+), found as (
+  select m.id, m.sort_name, shown.status, s.status as real_status, (case %(sort)s::text
+    when 'status' then status_rank(shown.status)
+    when 'latency' then case when s.status in ('up', 'degraded') then -s.latency_ms end
+    when 'uptime' then case when u.monitor_id is not null then u.uptime
+      when s.status in ('up', 'degraded') then 1 when s.status = 'down' then 0 end
+    when 'change' then -extract(epoch from s.since)
+    when 'interval' then m.interval_s
+    else 0 end)::double precision as key
   from monitors m
   join monitor_states s on s.monitor_id = m.id
-  left join monitors_in_maintenance(now()) w on w.monitor_id = m.id
-  cross join lateral (select shown_status(s.status, w.monitor_id is not null) as status) shown
+  left join uptimes u on u.monitor_id = m.id
+  cross join lateral (
+    select shown_status(s.status, m.id in (select monitor_id from maintained)) as status) shown
   where m.archived_at is null
     and (%(ids)s::bigint[] is null or m.id = any(%(ids)s))
     and (%(status)s::monitor_status is null or shown.status = %(status)s)
     and (%(type)s::text is null or m.type = %(type)s)
-    and (%(tag)s::text is null or m.tags @> array[%(tag)s])
-    and (%(search)s::text is null
-      or strpos(lower(concat_ws(' ', m.name, m.target, array_to_string(m.tags, ' '))), lower(%(search)s)) > 0)
+    and (%(tags)s::text[] is null or m.tags @> %(tags)s)
+    and (%(search)s::text is null or strpos(m.words, lower(%(search)s)) > 0)
+), ranked as (
+  select id, sort_name, status, real_status, coalesce(key, 1e300) as rank from found
+), page as (
+  select * from ranked
+  where %(after_id)s::bigint is null
+    or (rank, sort_name, id) > (%(after_rank)s::double precision, %(after_name)s::text, %(after_id)s::bigint)
+  order by rank, sort_name, id
+  limit %(most)s
 )
-select * from ranked
-where %(after_id)s::bigint is null
-  or (rank, sort_name, id) > (%(after_rank)s::integer, %(after_name)s::text, %(after_id)s::bigint)
-order by rank, sort_name, id
-limit %(most)s
+select m.id, m.name, m.type, m.target, m.interval_s, m.regions, m.tags, m.passive, p.status::text as status,
+  p.real_status::text as real_status, s.since, s.reason, s.message, s.latency_ms, s.last_slot, p.sort_name, p.rank
+from page p
+join monitors m on m.id = p.id
+join monitor_states s on s.monitor_id = p.id
+order by p.rank, p.sort_name, p.id
 
 -- name: counts
--- How many monitors have each status; in maintenance they have that one.
-select shown_status(s.status, w.monitor_id is not null)::text as status, count(*) as monitors
-from monitors m
-join monitor_states s on s.monitor_id = m.id
-left join monitors_in_maintenance(now()) w on w.monitor_id = m.id
-where m.archived_at is null
-group by 1
+-- How many monitors have each status; in maintenance they have that one. Of the states alone, less what was deleted,
+-- for it is asked with every page and every change.
+with maintained as materialized (
+  select monitor_id from monitors_in_maintenance(now())
+), counted (status, monitors) as (
+  select status, count(*) from monitor_states group by status
+  union all
+  select s.status, -count(*) from monitors m join monitor_states s on s.monitor_id = m.id
+  where m.archived_at is not null group by s.status
+  union all
+  select moved.status, sum(moved.monitors)
+  from (
+    select s.status, count(*) as monitors from maintained w join monitor_states s on s.monitor_id = w.monitor_id
+    join monitors m on m.id = w.monitor_id
+    where m.archived_at is null and s.status <> 'paused' group by s.status) changed
+  cross join lateral (values (changed.status, -changed.monitors), ('maintenance'::monitor_status, changed.monitors))
+    moved (status, monitors)
+  group by moved.status
+)
+select status::text, sum(monitors)::bigint as monitors from counted group by status
 
 -- name: tags
 -- Every tag in use, to filter by.

@@ -1,0 +1,110 @@
+-- What is done to many monitors at once, and taken back. Each is one transaction, and one statement a step.
+
+-- name: lock_pushes
+-- Locks are taken in the order that all others keep: what pings wait for, then states, each by id.
+select monitor_id from push_states where monitor_id = any(%(ids)s) order by monitor_id for update
+
+-- name: lock_states
+select monitor_id from monitor_states where monitor_id = any(%(ids)s) order by monitor_id for update
+
+-- name: forget_undos
+-- What can be taken back no longer is no record of anything: the audit log is.
+delete from undos where expires_at < now() - interval '1 day'
+
+-- name: begin_undo
+insert into undos (user_id, act, expires_at)
+values (%(user)s, %(act)s, now() + %(seconds)s * interval '1 second')
+returning id
+
+-- name: remember
+-- The columns that are about to be written, as they are.
+insert into undo_items (undo_id, monitor_id, before)
+select %(undo)s, m.id, (
+  select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(m) - '{options,words}'::text[]) where key = any(%(columns)s))
+from monitors m
+where m.id = any(%(ids)s)
+
+-- name: enable
+-- Those that it changes.
+update monitors set enabled = %(enabled)s
+where id = any(%(ids)s) and archived_at is null and enabled is distinct from %(enabled)s
+returning id, name
+
+-- name: changing
+-- Those that pausing or resuming would change.
+select id from monitors where id = any(%(ids)s) and enabled is distinct from %(enabled)s order by id
+
+-- name: archive
+update monitors set archived_at = now() where id = any(%(ids)s) and archived_at is null returning id
+
+-- name: edited
+-- What each would be after the edit: null leaves a column as it is. Monitors that are pinged have no interval, timeout
+-- or regions of their own to change.
+with wanted as (
+  select m.id, m.name, m.passive,
+    jsonb_build_object('interval_s', m.interval_s, 'timeout_s', m.timeout_s, 'regions', m.regions, 'tags', m.tags,
+      'failure_threshold', m.failure_threshold, 'recovery_threshold', m.recovery_threshold, 'alerts', m.alerts) as before,
+    jsonb_build_object(
+      'interval_s', case when m.passive then m.interval_s else coalesce(%(interval_s)s::integer, m.interval_s) end,
+      'timeout_s', case when m.passive then m.timeout_s else coalesce(%(timeout_s)s::real, m.timeout_s) end,
+      'regions', case when m.passive then m.regions else coalesce(%(regions)s::text[], m.regions) end,
+      'tags', array(
+        select tag from unnest(m.tags) with ordinality old (tag, n) where tag <> all(%(remove)s::text[]) order by n)
+        || array(select tag from unnest(%(add)s::text[]) with ordinality new (tag, n) where tag <> all(m.tags) order by n),
+      'failure_threshold', coalesce(%(failure_threshold)s::integer, m.failure_threshold),
+      'recovery_threshold', coalesce(%(recovery_threshold)s::integer, m.recovery_threshold),
+      'alerts', case when %(alerts)s then m.alerts - 'steps' || coalesce(%(steps)s::jsonb, '{}') else m.alerts end) as after
+  from monitors m
+  where m.id = any(%(ids)s)
+)
+select id, name, passive, before, after from wanted where before <> after order by id
+
+-- name: edit
+update monitors m set interval_s = w.interval_s, timeout_s = w.timeout_s, regions = w.regions, tags = w.tags,
+  failure_threshold = w.failure_threshold, recovery_threshold = w.recovery_threshold, alerts = w.alerts
+from jsonb_to_recordset(%(rows)s) w (id bigint, interval_s integer, timeout_s real, regions text[], tags text[],
+  failure_threshold integer, recovery_threshold integer, alerts jsonb)
+where m.id = w.id and m.archived_at is null
+returning m.id
+
+-- name: open_undo
+-- The newest that somebody can still take back.
+select u.id, u.act, u.expires_at, (select count(*) from undo_items i where i.undo_id = u.id) as monitors,
+  (select m.name from undo_items i join monitors m on m.id = i.monitor_id where i.undo_id = u.id
+    order by i.monitor_id limit 1) as name
+from undos u
+where u.user_id = %(user)s and u.used_at is null and u.expires_at > now()
+order by u.id desc
+limit 1
+
+-- name: use_undo
+-- Once, and in time.
+update undos set used_at = now()
+where id = %(undo)s and user_id = %(user)s and used_at is null and expires_at > now()
+returning act
+
+-- name: undo_items
+select i.monitor_id from undo_items i where i.undo_id = %(undo)s order by i.monitor_id
+
+-- name: undone
+-- Every column as it was, of the monitors that nobody has changed since.
+with old as (
+  select m.id, m.name, i.before, r.enabled, r.archived_at, r.interval_s, r.timeout_s, r.regions, r.tags,
+    r.failure_threshold, r.recovery_threshold, r.alerts, to_jsonb(m) as now
+  from undos u
+  join undo_items i on i.undo_id = u.id
+  join monitors m on m.id = i.monitor_id and m.updated_at = u.made_at
+  cross join lateral jsonb_populate_record(m, i.before) r
+  where u.id = %(undo)s
+), put_back as (
+  update monitors m set enabled = old.enabled, archived_at = old.archived_at, interval_s = old.interval_s,
+    timeout_s = old.timeout_s, regions = old.regions, tags = old.tags, failure_threshold = old.failure_threshold,
+    recovery_threshold = old.recovery_threshold, alerts = old.alerts
+  from old
+  where m.id = old.id
+  returning m.id
+)
+select old.id, old.name, old.before, (
+  select jsonb_object_agg(key, old.now -> key) from jsonb_object_keys(old.before) key) as changed
+from old join put_back on put_back.id = old.id
+order by old.id

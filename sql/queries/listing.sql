@@ -1,0 +1,108 @@
+-- The list of monitors: its groups, what is within a filter, and the views that people keep.
+
+-- name: grouped
+-- The first rows of each of these tags ('' is for those without one), in the same orders but by uptime.
+with maintained as materialized (
+  select monitor_id from monitors_in_maintenance(now())
+), found as (
+  select m.id, m.sort_name, tag, (case %(sort)s::text
+    when 'status' then status_rank(shown_status(s.status, m.id in (select monitor_id from maintained)))
+    when 'latency' then case when s.status in ('up', 'degraded') then -s.latency_ms end
+    when 'change' then -extract(epoch from s.since)
+    when 'interval' then m.interval_s
+    else 0 end)::double precision as key
+  from monitors m
+  join monitor_states s on s.monitor_id = m.id
+  cross join lateral unnest(case when m.tags = '{}' then array[''] else m.tags end) tag
+  where m.archived_at is null and tag = any(%(open)s)
+    and (%(status)s::monitor_status is null
+      or shown_status(s.status, m.id in (select monitor_id from maintained)) = %(status)s)
+    and (%(type)s::text is null or m.type = %(type)s)
+    and (%(tags)s::text[] is null or m.tags @> %(tags)s)
+    and (%(search)s::text is null or strpos(m.words, lower(%(search)s)) > 0)
+)
+select tag, id from (
+  select tag, id, row_number() over (partition by tag order by coalesce(key, 1e300), sort_name, id) as place
+  from found) ranked
+where place <= %(most)s
+order by tag, place
+
+-- name: groups
+-- The tags in use within a filter, and how many of their monitors have each status; '' is for those without a tag.
+with maintained as materialized (
+  select monitor_id from monitors_in_maintenance(now())
+), found as (
+  select m.tags, shown.status
+  from monitors m
+  join monitor_states s on s.monitor_id = m.id
+  cross join lateral (
+    select shown_status(s.status, m.id in (select monitor_id from maintained)) as status) shown
+  where m.archived_at is null
+    and (%(status)s::monitor_status is null or shown.status = %(status)s)
+    and (%(type)s::text is null or m.type = %(type)s)
+    and (%(tags)s::text[] is null or m.tags @> %(tags)s)
+    and (%(search)s::text is null or strpos(m.words, lower(%(search)s)) > 0)
+)
+select tag, jsonb_object_agg(status, monitors) as counts
+from (
+  select tag, status::text, count(*) as monitors
+  from found cross join lateral unnest(case when tags = '{}' then array[''] else tags end) tag
+  group by tag, status) counted
+group by tag
+order by tag = '', lower(tag), tag
+limit 200
+
+-- name: counts_of
+-- The same within a filter, whatever status it asks for.
+with maintained as materialized (
+  select monitor_id from monitors_in_maintenance(now())
+)
+select shown_status(s.status, m.id in (select monitor_id from maintained))::text as status, count(*) as monitors
+from monitors m
+join monitor_states s on s.monitor_id = m.id
+where m.archived_at is null
+  and (%(type)s::text is null or m.type = %(type)s)
+  and (%(tags)s::text[] is null or m.tags @> %(tags)s)
+  and (%(search)s::text is null or strpos(m.words, lower(%(search)s)) > 0)
+group by 1
+
+-- name: matching
+-- Every monitor within a filter, or of these ids, locked in the order of ids: what is done to many is done to them.
+with maintained as materialized (
+  select monitor_id from monitors_in_maintenance(now())
+)
+select m.id
+from monitors m
+join monitor_states s on s.monitor_id = m.id
+where m.archived_at is null
+  and (%(ids)s::bigint[] is null or m.id = any(%(ids)s))
+  and (%(status)s::monitor_status is null
+    or shown_status(s.status, m.id in (select monitor_id from maintained)) = %(status)s)
+  and (%(type)s::text is null or m.type = %(type)s)
+  and (%(tags)s::text[] is null or m.tags @> %(tags)s)
+  and (%(search)s::text is null or strpos(m.words, lower(%(search)s)) > 0)
+order by m.id
+for no key update of m
+
+-- name: views
+-- Somebody's own views of the list.
+select id, name, query, is_default from saved_views where user_id = %(user)s order by lower(name), id
+
+-- name: save_view
+-- A name that is there gets another view. Nobody has more than fifty.
+insert into saved_views (user_id, name, query, is_default)
+select %(user)s, %(name)s, %(query)s, %(is_default)s
+where (select count(*) from saved_views where user_id = %(user)s and lower(name) <> lower(%(name)s)) < 50
+on conflict (user_id, lower(name)) do update
+set name = excluded.name, query = excluded.query, is_default = excluded.is_default
+returning id
+
+-- name: no_default_view
+-- Before another view becomes the default one: there is one at most.
+update saved_views set is_default = false where user_id = %(user)s and is_default
+
+-- name: make_default_view
+update saved_views set is_default = true where user_id = %(user)s and id = %(id)s returning name
+
+-- name: delete_view
+delete from saved_views where user_id = %(user)s and id = %(id)s returning name
