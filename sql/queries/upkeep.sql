@@ -96,11 +96,13 @@ on conflict (job_id) do update set
 select not exists (select from pg_stat_activity)
 
 -- name: forget_sessions
--- And one-time links and half-done sign-ins that are over.
+-- And one-time links and half-done sign-ins that are over, and what the API need not answer again.
 with links as (
   delete from invitations where expires_at < now() - interval '30 days'
 ), steps as (
   delete from sign_in_steps where expires_at < now()
+), keys as (
+  delete from idempotency_keys where claimed_at < now() - interval '1 day'
 )
 delete from sessions where expires_at < now()
 
