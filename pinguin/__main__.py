@@ -98,11 +98,12 @@ async def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
     return await demo(settings, arguments.port)
 
 
-async def _check(_: Settings, arguments: argparse.Namespace) -> int:
+async def _check(settings: Settings, arguments: argparse.Namespace) -> int:
     """run one check from here, and show its phases, conditions and evidence"""
     from pinguin.check_command import check
+    from pinguin.guard import Guard
 
-    return await check(arguments.others)
+    return await check(arguments.others, Guard.of(settings))
 
 
 async def _replay(settings: Settings, arguments: argparse.Namespace) -> int:

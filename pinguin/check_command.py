@@ -20,6 +20,7 @@ from pinguin.checks.engine.stopwatch import in_words
 from pinguin.checks.runner import Report, run
 from pinguin.errors import InvalidInput
 from pinguin.fields.describe import Option, options_of
+from pinguin.guard import Guard
 from pinguin.model import Status
 
 EXIT = {Status.UP: 0, Status.DEGRADED: 0, Status.DOWN: 1, Status.UNKNOWN: 3}
@@ -38,8 +39,8 @@ The exit code is 0 for up and degraded, 1 for down, 2 for bad options, 3 for unk
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-async def check(words: Sequence[str]) -> int:
-    """words: what stands behind `pinguin check`."""
+async def check(words: Sequence[str], guard: Guard | None = None) -> int:
+    """words: what stands behind `pinguin check`. guard: says which addresses may be connected to."""
     if not words or words[0] in ("-h", "--help"):
         print(overview(), end="")
         return 0 if words else BAD_OPTIONS
@@ -53,7 +54,7 @@ async def check(words: Sequence[str]) -> int:
         for name, message in wrong.fields.items():
             print(f"pinguin check: {_flag(name, words[0])}: {printable(message)}", file=sys.stderr)
         return BAD_OPTIONS
-    return await _run(kind, options, arguments)
+    return await _run(kind, options, arguments, guard)
 
 
 def overview() -> str:
@@ -221,8 +222,8 @@ def _times(words: str) -> int:
     return value
 
 
-async def _run(kind: CheckType, options: CheckOptions, arguments: argparse.Namespace) -> int:
-    resources = Resources()
+async def _run(kind: CheckType, options: CheckOptions, arguments: argparse.Namespace, guard: Guard | None) -> int:
+    resources = Resources(guard)
     reports: list[Report] = []
     loop = asyncio.get_running_loop()
     try:

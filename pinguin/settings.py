@@ -59,6 +59,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         str, Meta(description="addresses or networks, …,… of proxies whose X-Forwarded-For is believed; empty: none")
     ] = ""
+    private_targets: Annotated[
+        Literal["allow", "deny"],
+        Meta(description="deny: checks and channels may not connect to private addresses (docs/security.md)"),
+    ] = "allow"
+    private_networks: Annotated[
+        str, Meta(description="addresses or networks, …,… that they may connect to all the same")
+    ] = ""
     audit_retention_days: Annotated[int, Meta(ge=91, le=36500, description="days that the audit log is kept")] = 730
     region: Annotated[
         str,
@@ -154,6 +161,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 wrong.append(f"{variable}={_shown(name, text)}: {_complaint(name, error)}")
         wrong += _wrong_canaries(values.get("worker_canaries", ""))
         wrong += _wrong_proxies(values.get("trusted_proxies", ""))
+        wrong += _wrong_networks(values.get("private_networks", ""))
         if values.get("secret_key") and values.get("secret_key_file"):
             wrong.append(f"{PREFIX}SECRET_KEY and {PREFIX}SECRET_KEY_FILE are both set; set one of them")
         if wrong:
@@ -185,6 +193,17 @@ def _wrong_proxies(text: str) -> list[str]:
             good = False
         if not good:
             wrong.append(f"{PREFIX}TRUSTED_PROXIES: {item!r} is no address or network, such as 10.0.0.5 or 10.0.0.0/24")
+    return wrong
+
+
+def _wrong_networks(text: str) -> list[str]:
+    wrong = []
+    for item in text.split(",") if text else ():
+        try:
+            ipaddress.ip_network(item)
+        except ValueError:
+            words = "is no address or network, such as 10.0.0.5 or 10.0.0.0/24"
+            wrong.append(f"{PREFIX}PRIVATE_NETWORKS: {item!r} {words}")
     return wrong
 
 

@@ -11,13 +11,14 @@ from typing import Any
 import certifi
 
 from pinguin.alerts.contract import Context, Failed, Rendered
+from pinguin.guard import Guard, in_words
 
 Address = tuple[int, tuple[Any, ...]]
 """Family, and what the socket module takes for it."""
 
 
 async def addresses(host: str, port: int, rendered: Rendered, context: Context) -> list[Address]:
-    """At least one, in the system's order. Raises `Failed`."""
+    """Those that may be connected to, at least one, in the system's order. Raises `Failed`."""
     context.stage = f"looking up {host}"
     try:
         found = await context.threads.run(
@@ -27,7 +28,16 @@ async def addresses(host: str, port: int, rendered: Rendered, context: Context) 
         raise Failed(f"{host} does not resolve ({error.strerror})") from None
     except UnicodeError:
         raise Failed(f"{host} is not a valid name") from None
-    return [(item[0], item[4]) for item in found]
+    return permitted(host, [(item[0], item[4]) for item in found], context)
+
+
+def permitted(host: str, found: list[Address], context: Context) -> list[Address]:
+    """What is checked here is what is connected to. Refused is tried again: a name server may answer better later."""
+    guard = Guard.of(context.settings)
+    refusals = [guard.refusal(place[0]) for _, place in found]
+    if all(refusals):
+        raise Failed(in_words(host, refusals[0]))
+    return [address for address, refusal in zip(found, refusals, strict=True) if not refusal]
 
 
 async def connected(host: str, port: int, rendered: Rendered, context: Context) -> socket.socket:

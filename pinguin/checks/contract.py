@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 
 from pinguin.errors import CheckImpossible
 from pinguin.fields import Examples, StrictOptions, convert
+from pinguin.guard import Guard
 
 T = TypeVar("T")
 
@@ -74,9 +75,13 @@ class Context:
 
 
 class Resources:
-    """One object of each type, made at first use, closed with the worker. Belongs to one event loop."""
+    """One object of each type, made at first use, closed with the worker. Belongs to one event loop.
 
-    def __init__(self) -> None:
+    guard: says which addresses checks may connect to.
+    """
+
+    def __init__(self, guard: Guard | None = None) -> None:
+        self.guard = guard or Guard()
         self._made: dict[type[Any], Any] = {}
 
     def get(self, kind: type[T]) -> T:

@@ -19,6 +19,7 @@ from pinguin.broker import Broker
 from pinguin.checks.contract import CheckType, Resources
 from pinguin.db import Pool
 from pinguin.first_run import FirstRun
+from pinguin.guard import Guard
 from pinguin.people import Principal, Role
 from pinguin.secrets import Keys
 from pinguin.settings import Settings
@@ -44,7 +45,7 @@ class Web:
     types: Mapping[str, CheckType]
     registry: CollectorRegistry
     passwords: Passwords = field(default_factory=Passwords)
-    resources: Resources = field(default_factory=Resources)
+    resources: Resources = field(init=False)
     tests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     door: Door = field(default_factory=Door)
     strangers: Strangers = field(default_factory=Strangers)
@@ -56,6 +57,7 @@ class Web:
     courier: Courier = field(init=False)
 
     def __post_init__(self) -> None:
+        self.resources = Resources(Guard.of(self.settings))
         self.first_run = FirstRun(self.settings)
         self.keys = Keys.of(self.settings)
         self.courier = Courier(self.settings, self.keys)

@@ -11,6 +11,7 @@ from pinguin.alerts.courier import Courier
 from pinguin.broker import Broker
 from pinguin.db import make_pool
 from pinguin.errors import Unavailable
+from pinguin.guard import Guard
 from pinguin.health import HealthApp, served
 from pinguin.lifecycle import all_of, process_name, stop_on_signal, together
 from pinguin.metrics import WorkerMetrics, make_registry
@@ -53,6 +54,7 @@ async def serve(settings: Settings) -> None:
                 settings.worker_concurrency,
                 settings.worker_grace_s,
                 metrics,
+                Guard.of(settings),
             )
             ready = Ready(broker, pool, worker, recorder, stop)
             health = HealthApp(ready.look, registry)

@@ -13,6 +13,7 @@ from pinguin.broker import Broker
 from pinguin.checks.contract import Resources
 from pinguin.checks.runner import Report, run
 from pinguin.errors import Unavailable
+from pinguin.guard import Guard
 from pinguin.lifecycle import Backoff, cancel, wait_or_stop
 from pinguin.metrics import WorkerMetrics
 from pinguin.model import Job, Result, Status
@@ -43,10 +44,11 @@ class Worker:
         concurrency: int,
         grace_s: float,
         metrics: WorkerMetrics | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._broker, self._definitions, self._recorder, self._canaries = broker, definitions, recorder, canaries
         self._region, self._concurrency, self._grace_s = region, concurrency, grace_s
-        self._resources = Resources()
+        self._resources = Resources(guard)
         self._running: dict[asyncio.Task[None], Job] = {}
         self._room = asyncio.Event()
         self._pulse = Pulse()

@@ -24,10 +24,12 @@ import apprise
 from apprise.manager_attachment import AttachmentManager
 
 from pinguin.alerts.contract import Answer, ChannelOptions, Context, Failed, Rendered
+from pinguin.alerts.guarded import guarded
 from pinguin.alerts.voices import tone
 from pinguin.alerts.words import one_line
 from pinguin.errors import InvalidInput
 from pinguin.fields import Examples, field
+from pinguin.guard import Guard
 
 TITLE = "Apprise"
 
@@ -95,15 +97,22 @@ async def send(options: Options, rendered: Rendered, context: Context) -> Answer
 
 async def _one(url: str, options: Options, rendered: Rendered, context: Context) -> tuple[bool, str]:
     """Whether the service took it, and what Apprise logged on the way, which is all that it tells."""
-    ok, lines = await context.threads.run(rendered.message.channel, _notified, url, options.format, rendered)
+    guard = Guard.of(context.settings)
+    ok, lines = await context.threads.run(rendered.message.channel, _notified, url, options.format, rendered, guard)
     logged = "; ".join(one_line(line) for line in lines[:MOST_LINES]) or ("delivered" if ok else "no reason given")
     return ok, f"{_schema(url)}: {logged}"
 
 
-def _notified(url: str, form: str, rendered: Rendered) -> tuple[bool, list[str]]:
-    """In a thread of its own, which may hang."""
+def _notified(url: str, form: str, rendered: Rendered, guard: Guard) -> tuple[bool, list[str]]:
+    """In a thread of its own, which may hang, and which connects only to where it may."""
     log = _log()
     log.begin()
+    with guarded(guard) as refusals:
+        ok, lines = _notify(url, form, rendered, log)
+        return ok, [*refusals, *lines]
+
+
+def _notify(url: str, form: str, rendered: Rendered, log: _Log) -> tuple[bool, list[str]]:
     try:
         service = apprise.Apprise(asset=_asset())
         if not service.add(url):

@@ -9,7 +9,8 @@ from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.resolve import FAMILIES, Address, IpVersion, literal, resolve
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
-from pinguin.errors import CheckFailed
+from pinguin.errors import CheckFailed, CheckImpossible
+from pinguin.guard import in_words as refused_in_words
 
 MOST_ADDRESSES = 4
 
@@ -25,16 +26,47 @@ async def dial(host: str, port: int, version: IpVersion, context: Context, watch
 
 
 async def find(host: str, port: int, version: IpVersion, context: Context, watch: Stopwatch) -> list[Address]:
-    """The addresses of `host`. An address that is written out takes no look-up, and leaves no `dns` phase."""
+    """The addresses of `host` that may be connected to, at least one. An address that is written out takes no look-up,
+    and leaves no `dns` phase. Raises CheckFailed, CheckImpossible.
+    """
     written = literal(host, port)
     if written is None:
         watch.begin(f"resolving {host}")
         found = await resolve(host, port, version, context.resources)
         watch.done("dns")
-        return found
+        return _permitted(host, found, context)
     if written[0].family != FAMILIES[version] and version != "any":
         raise CheckFailed("dns", f"{host} is not an IPv{version} address")
-    return written
+    return _permitted(host, written, context)
+
+
+def _permitted(host: str, found: list[Address], context: Context) -> list[Address]:
+    """What is checked here is what is connected to: no second look-up can lead elsewhere."""
+    guard = context.resources.guard
+    refusals = [guard.refusal(address.sockaddr[0]) for address in found]
+    if not any(refusals):
+        return found
+    permitted = [address for address, refusal in zip(found, refusals, strict=True) if not refusal]
+    if not permitted:
+        raise CheckImpossible("forbidden", refused_in_words(host, refusals[0]))
+    return permitted
+
+
+async def permit_behind_proxy(host: str, port: int, context: Context) -> None:
+    """The proxy looks the name up, and may find what we do not: so all that we find must be permitted.
+
+    Raises CheckImpossible.
+    """
+    guard = context.resources.guard
+    found = literal(host, port)
+    if found is None and guard.deny:
+        try:
+            found = await resolve(host, port, "any", context.resources)
+        except CheckFailed:  # a name that only the proxy knows
+            return
+    for address in found or ():
+        if refusal := guard.refusal(address.ip):
+            raise CheckImpossible("forbidden", refused_in_words(host, refusal))
 
 
 async def _first_that_answers(addresses: list[Address], context: Context, watch: Stopwatch) -> Wire:

@@ -11,7 +11,7 @@ from pinguin.checks.contract import Context
 from pinguin.checks.engine import http2
 from pinguin.checks.engine.answer import Answer
 from pinguin.checks.engine.chain import Link
-from pinguin.checks.engine.dial import dial
+from pinguin.checks.engine.dial import dial, permit_behind_proxy
 from pinguin.checks.engine.exchange import exchange
 from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.resolve import IpVersion
@@ -52,6 +52,7 @@ async def visit(
     host, secure = url.raw_host.decode("ascii"), url.scheme == "https"
     port = url.port or DEFAULT_PORTS[url.scheme]
     if route.proxy:
+        await permit_behind_proxy(host, port, context)
         wire = await _reach(route.proxy, route, context, watch)
     else:
         wire = await dial(host, port, route.ip_version, context, watch)
