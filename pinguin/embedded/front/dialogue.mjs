@@ -122,7 +122,7 @@ export class Dialogue {
   }
 
   #run(bytes) {
-    const reply = this.backend.feed(bytes)
+    const reply = this.backend.feed(bytes, this.settings.timeoutMs)
     this.#answer(reply)
     return reply
   }

@@ -17,6 +17,9 @@ export const BASE = {
 export const BASE_SQL = Object.entries(BASE).map(([name, value]) => `SET ${name} = '${value}'`).join('; ')
 export const RESET_SQL = `RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; ${BASE_SQL}`
 
+const TIMEOUT = /(?:=|\bto\b|,)\s*'?(\d+)\s*(us|ms|s|min|h|d)?'?/i
+const MILLISECONDS = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
+
 /** The SET statements of one client, by setting: the last one counts, in the order in which they were given. */
 export class Settings {
   #kept = new Map()
@@ -39,6 +42,14 @@ export class Settings {
   settle(committed) {
     if (committed) this.#pending.forEach(sql => this.#keep(settingName(sql), sql))
     this.#pending = []
+  }
+
+  /** What the client set statement_timeout to, in milliseconds; 0 for no limit. `SET LOCAL` does not count. */
+  get timeoutMs() {
+    const sql = this.#kept.get('statement_timeout')
+    if (sql === undefined) return 0
+    const [, number, unit] = TIMEOUT.exec(sql) ?? [null, '0']
+    return Math.ceil(Number(number) * MILLISECONDS[(unit ?? 'ms').toLowerCase()])
   }
 
   forget(name) {
