@@ -41,16 +41,17 @@ async def test_what_was_cancelled_leaves_its_transaction_failed_and_nothing_behi
     embedded: EmbeddedStack, other: Conn
 ) -> None:
     async with await connect(embedded.database_url, options="-c statement_timeout=300") as conn:
+        await conn.execute("drop table if exists undone; create table undone (id int)")
         await conn.execute("begin")
-        await conn.execute("insert into accounts values (77, 1)")
+        await conn.execute("insert into undone values (77)")
         with pytest.raises(psycopg.errors.QueryCanceled):
             await conn.execute(ENDLESS[0])
         with pytest.raises(psycopg.errors.InFailedSqlTransaction):
             await conn.execute("select 1")
         await conn.execute("rollback")
-        assert await value(other, "select count(*) from accounts where id = 77") == 0
-        await conn.execute("insert into accounts values (77, 1)")
-        assert await value(other, "select count(*) from accounts where id = 77") == 1
+        assert await value(other, "select count(*) from undone") == 0
+        await conn.execute("insert into undone values (77)")
+        assert await value(other, "select count(*) from undone") == 1
 
 
 async def test_others_wait_no_longer_than_the_limit(embedded: EmbeddedStack, other: Conn) -> None:
