@@ -95,6 +95,16 @@ def test_a_python_that_is_too_old_is_refused(workshop: Workshop) -> None:
     assert "PYTHON=" in output
 
 
+@pytest.mark.parametrize(
+    ("candidates", "chosen"), [("plain quick", "quick"), ("quick plain", "quick"), ("plain", "plain")]
+)
+def test_a_python_that_was_built_for_speed_is_preferred(workshop: Workshop, candidates: str, chosen: str) -> None:
+    workshop.stand_in("plain", 'case "$2" in *CONFIG_ARGS*) exit 1 ;; esac; exit 0')
+    quick = workshop.stand_in("quick", "exit 0")
+    _, output = workshop.run("scripts/venv", "embedded", PYTHON=candidates)
+    assert f"Making .venv with , {quick.with_name(chosen)} …" in output
+
+
 def test_sigterm_ends_the_installer_too(installed: Workshop) -> None:
     (installed.folder / "requirements" / "embedded.lock").write_text("embedded==2\n")
     pid_file = installed.folder / "pid"
