@@ -23,11 +23,15 @@ MOST = 500
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
+Limit = Annotated[int, Meta(ge=1, le=MOST, description="how many items one answer has at most")]
+Cursor = Annotated[str, Meta(max_length=1000, description="where to go on: from `next` of the page before")]
+
+
 class Paged(Query, frozen=True):
     """A query of a list."""
 
-    limit: Annotated[int, Meta(ge=1, le=MOST, description="how many items one answer has at most")] = 50
-    cursor: Annotated[str, Meta(max_length=1000, description="where to go on: from `next` of the page before")] = ""
+    limit: Limit = 50
+    cursor: Cursor = ""
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):

@@ -46,7 +46,7 @@ async def show_audit(request: Req) -> Template:
 @get("/audit.csv", opt=OWNER)
 async def download_csv(request: Req) -> Stream:
     parts = audit_export.parts(of(request).pool, _filter(request))
-    return _file(audit_export.as_csv(parts), "text/csv; charset=utf-8", "csv")
+    return _file(audit_export.as_csv(parts), "text/csv", "csv")
 
 
 @get("/audit.json", opt=OWNER)

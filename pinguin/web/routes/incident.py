@@ -13,14 +13,14 @@ from litestar.response import Redirect, Template
 from pinguin.errors import Conflict, InvalidInput, NotFound, Unavailable
 from pinguin.store import incidents
 from pinguin.wallclock import instant, zone_of
-from pinguin.web import incident, markdown
+from pinguin.web import incident, incident_changes, markdown
 from pinguin.web.database import connection
-from pinguin.web.gate import form
-from pinguin.web.routes.incidents import note, noted
+from pinguin.web.gate import form, principal
+from pinguin.web.incident_changes import LONGEST_COMMENT
+from pinguin.web.routes.incidents import note
 from pinguin.web.service import Req, Web, of
 from pinguin.web.templating import render
 
-LONGEST_COMMENT = 5000
 LONGEST_SNOOZE = timedelta(days=30)
 
 NOTICES = {
@@ -100,10 +100,8 @@ async def incident_news(request: Req, incident_id: FromPath[int]) -> Response[An
 @post("/incidents/{incident_id:int}/acknowledge", status_code=303)
 async def acknowledge(request: Req, incident_id: FromPath[int]) -> Redirect:
     words = note(await form(request), "note")
-    async with connection(of(request).pool) as conn, conn.transaction():
-        done = await incidents.acknowledge(conn, [exists(incident_id)], _who(request), words)
-        await noted(request, conn, "acknowledge", done, {"note": words})
-        if not done:
+    async with connection(of(request).pool) as conn:
+        if not await incident_changes.acknowledge(conn, principal(request), [exists(incident_id)], words):
             found = await incidents.get(conn, incident_id)
             return _back(incident_id, "over" if found.ended_at else "already")
     return _back(incident_id, "acknowledged")
@@ -112,26 +110,23 @@ async def acknowledge(request: Req, incident_id: FromPath[int]) -> Redirect:
 @post("/incidents/{incident_id:int}/take-back", status_code=303)
 async def take_back(request: Req, incident_id: FromPath[int]) -> Redirect:
     words = note(await form(request), "note")
-    async with connection(of(request).pool) as conn, conn.transaction():
-        done = await incidents.take_back(conn, exists(incident_id), _who(request), words)
-        await noted(request, conn, "take_back", [incident_id] if done else [], {"note": words})
+    async with connection(of(request).pool) as conn:
+        done = await incident_changes.take_back(conn, principal(request), exists(incident_id), words)
     return _back(incident_id, "taken-back" if done else "already")
 
 
 @post("/incidents/{incident_id:int}/snooze", status_code=303)
 async def snooze(request: Req, incident_id: FromPath[int]) -> Redirect:
     until = until_when(await form(request), datetime.now(UTC))
-    async with connection(of(request).pool) as conn, conn.transaction():
-        done = await incidents.snooze(conn, exists(incident_id), _who(request), until)
-        await noted(request, conn, "snooze", [incident_id] if done else [], {"until": until.isoformat()})
+    async with connection(of(request).pool) as conn:
+        done = await incident_changes.snooze(conn, principal(request), exists(incident_id), until)
     return _back(incident_id, "snoozed" if done else "over")
 
 
 @post("/incidents/{incident_id:int}/wake", status_code=303)
 async def wake(request: Req, incident_id: FromPath[int]) -> Redirect:
-    async with connection(of(request).pool) as conn, conn.transaction():
-        done = await incidents.snooze(conn, exists(incident_id), _who(request), None)
-        await noted(request, conn, "wake", [incident_id] if done else [], {})
+    async with connection(of(request).pool) as conn:
+        done = await incident_changes.wake(conn, principal(request), exists(incident_id))
     return _back(incident_id, "awake" if done else "over")
 
 
@@ -161,9 +156,8 @@ async def comment(request: Req, incident_id: FromPath[int]) -> Redirect:
     words = note(await form(request), "comment", LONGEST_COMMENT)
     if not words:
         raise InvalidInput({"comment": "is empty; write something"})
-    async with connection(of(request).pool) as conn, conn.transaction():
-        await incidents.comment(conn, exists(incident_id), _who(request), words)
-        await noted(request, conn, "comment", [incident_id], {"comment": words})
+    async with connection(of(request).pool) as conn:
+        await incident_changes.comment(conn, principal(request), exists(incident_id), words)
     return _back(incident_id, "commented")
 
 
@@ -173,16 +167,15 @@ async def resolve(request: Req, incident_id: FromPath[int]) -> Redirect:
     if not words:
         raise InvalidInput({"comment": "is empty; say why it is over although no check has seen that"})
     web = of(request)
-    async with connection(web.pool) as conn, conn.transaction():
-        monitor_id = await incidents.resolve(conn, exists(incident_id), _who(request), words)
-        await noted(request, conn, "resolve", [incident_id] if monitor_id is not None else [], {"comment": words})
+    async with connection(web.pool) as conn:
+        monitor_id = await incident_changes.resolve(conn, principal(request), exists(incident_id), words)
     if monitor_id is None:
         return _back(incident_id, "over")
-    await _announce(web, monitor_id)
+    await announce(web, monitor_id)
     return _back(incident_id, "resolved")
 
 
-async def _announce(web: Web, monitor_id: int) -> None:
+async def announce(web: Web, monitor_id: int) -> None:
     """Open pages show the monitor anew; without this they do so with its next result."""
     try:
         await web.broker.announce_results([monitor_id])
@@ -198,19 +191,14 @@ async def write_postmortem(request: Req, incident_id: FromPath[int]) -> Response
     seen = sent.get("seen", "").replace("\r\n", "\n")
     try:
         words = note(sent, "postmortem", markdown.LONGEST)
-        async with connection(of(request).pool) as conn, conn.transaction():
-            await incidents.write_postmortem(conn, exists(incident_id), words, seen)
-            await noted(request, conn, "post_mortem", [incident_id], {"post_mortem": words})
+        async with connection(of(request).pool) as conn:
+            await incident_changes.write_postmortem(conn, principal(request), exists(incident_id), words, seen)
     except InvalidInput as error:
         return await _page(request, incident_id, draft=draft, wrong=str(error.fields["postmortem"]), status_code=400)
     except Conflict:
         wrong = "was changed by somebody else meanwhile. Theirs is above, yours below: put both together and save again"
         return await _page(request, incident_id, draft=draft, wrong=wrong, status_code=409)
     return _back(incident_id, "written", "post-mortem")
-
-
-def _who(request: Req) -> str:
-    return str(request.state.visit.name)
 
 
 def _back(incident_id: int, notice: str, place: str = "") -> Redirect:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from litestar import get, post
 from litestar.response import Redirect, Stream, Template
 
-from pinguin.db import Connection
 from pinguin.errors import InvalidInput
 from pinguin.model import REASONS
-from pinguin.store import audit, incidents, monitors, upkeep
+from pinguin.store import incidents, monitors, upkeep
 from pinguin.store.incidents import STATES, Filter, Incident
-from pinguin.web import export
+from pinguin.web import incident_changes, incident_file
 from pinguin.web.database import connection
 from pinguin.web.gate import form, local_address, principal
+from pinguin.web.incident_changes import LONGEST_NOTE
 from pinguin.web.service import Req, aware, of
 from pinguin.web.templating import query, render
 
 PAGE = 50
-LONGEST_NOTE = 1000
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -55,29 +53,12 @@ async def show_incidents(request: Req) -> Template:
 
 @get("/incidents/export.csv")
 async def export_csv(request: Req) -> Stream:
-    return await _exported(request, "csv", "text/csv")
+    return await incident_file.download(of(request).pool, asked(request)[1], "csv")
 
 
 @get("/incidents/export.json")
 async def export_json(request: Req) -> Stream:
-    return await _exported(request, "json", "application/json")
-
-
-async def _exported(request: Req, ending: str, media_type: str) -> Stream:
-    """The first part is read before the answer begins, so that what is wrong is still told as a page."""
-    _, wanted = asked(request)
-    found = export.parts(of(request).pool, wanted)
-    first = await anext(found)
-
-    async def all_parts() -> AsyncIterator[list[Incident]]:
-        yield first
-        async for part in found:
-            yield part
-
-    name = f"incidents-{datetime.now(UTC):%Y-%m-%d}.{ending}"
-    lines = export.as_csv(all_parts()) if ending == "csv" else export.as_json(all_parts())
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Stream(lines, media_type=media_type, headers=headers)
+    return await incident_file.download(of(request).pool, asked(request)[1], "json")
 
 
 @post("/incidents/acknowledge", status_code=303)
@@ -87,20 +68,12 @@ async def acknowledge_many(request: Req) -> Redirect:
     ids = [int(name[1:]) for name in sent if re.fullmatch(r"i\d{1,18}", name, re.ASCII)]
     done: list[int] = []
     if ids:
-        async with connection(of(request).pool) as conn, conn.transaction():
-            done = await incidents.acknowledge(conn, ids, request.state.visit.name, note(sent, "note"))
-            await noted(request, conn, "acknowledge", done, {"note": note(sent, "note")})
+        async with connection(of(request).pool) as conn:
+            done = await incident_changes.acknowledge(conn, principal(request), ids, note(sent, "note"))
     back = local_address(sent.get("back", "/incidents"))
     path, _, rest = back.partition("?")
     kept = "&".join(part for part in rest.split("&") if part and not part.startswith("done="))
     return Redirect(f"{path}?{kept}&done={len(done)}" if kept else f"{path}?done={len(done)}", status_code=303)
-
-
-async def noted(request: Req, conn: Connection, act: str, ids: Sequence[int], after: Mapping[str, Any]) -> None:
-    """Write it into the audit log, in the transaction of the change."""
-    known = {name: value for name, value in after.items() if value}
-    changes = [audit.Change(audit.Thing("incident", each), None, known) for each in ids]
-    await audit.write_all(conn, principal(request), f"incident.{act}", changes)
 
 
 def note(sent: Mapping[str, str], name: str, longest: int = LONGEST_NOTE) -> str:
