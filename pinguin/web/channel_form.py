@@ -19,6 +19,7 @@ from pinguin.fields import field as described
 from pinguin.secrets import PREFIX, Keys
 from pinguin.store.channels import Channel, Draft
 from pinguin.web import forms
+from pinguin.web import saved as saved_secrets
 
 OPTION = "options."
 """Begins the name of every input that belongs to the kind."""
@@ -209,10 +210,18 @@ def parse(kind: ChannelType, sent: Mapping[str, str], saved: Saved) -> Read:
     except InvalidInput as error:
         wrong |= {OPTION + name: words for name, words in error.fields.items()}
     if options is not None:
-        wrong |= _wrong_secrets(kind, options)
+        wrong |= _wrong_secrets(kind, options) | _elsewhere(kind, sent, options, saved)
     if own is None or options is None or wrong:
         raise InvalidInput(wrong)
     return Read(kind, own, options, sorted(_days(sent)) or range(1, 8))
+
+
+def _elsewhere(kind: ChannelType, sent: Mapping[str, str], options: ChannelOptions, saved: Saved) -> dict[str, str]:
+    """Saved secrets that were to be kept, and would go to another place than before, or do not open."""
+    lost = {name: saved_secrets.UNOPENED for name in saved.sealed.keys() - saved.plain.keys() if saved.sealed[name]}
+    kept = saved_secrets.Saved(saved.plain, lost, saved_secrets.goes_to(saved.plain, kind.options))
+    found = saved_secrets.wrong(forms.fields(kind.options, OPTION), sent, options, kept)
+    return {OPTION + name: words for name, words in found.items()}
 
 
 def _wrong_secrets(kind: ChannelType, options: ChannelOptions) -> dict[str, str]:

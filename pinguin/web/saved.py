@@ -54,10 +54,11 @@ def opened(options: Mapping[str, Any], struct: type[StrictOptions], keys: Keys, 
         except SealBroken:
             del plain[name]
             broken[name] = UNOPENED
-    return Saved(plain, broken, _goes_to(plain, struct))
+    return Saved(plain, broken, goes_to(plain, struct))
 
 
-def _goes_to(plain: Mapping[str, Any], struct: type[StrictOptions]) -> Sequence[str] | None:
+def goes_to(plain: Mapping[str, Any], struct: type[StrictOptions]) -> Sequence[str] | None:
+    """Where the secrets of these options go; None where they are not valid any more."""
     try:
         return convert(plain, struct).goes_to()
     except InvalidInput:

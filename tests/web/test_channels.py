@@ -127,6 +127,29 @@ async def test_a_secret_is_kept_replaced_or_removed(client: Client, pool: Pool) 
             assert await stored(pool, "options") == (before,)
 
 
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        (EMAIL, {"options.host": "evil.test"}),
+        (EMAIL, {"options.port": "2525"}),
+        (EMAIL, {"options.security": "none"}),
+        (EMAIL, {"options.verify_tls": ""}),
+        (WEBHOOK, {"options.url": "https://evil.test/hook"}),
+    ],
+)
+async def test_saved_secrets_go_nowhere_else(
+    client: Client, pool: Pool, kind: dict[str, str], changed: dict[str, str]
+) -> None:
+    """Else whoever may edit could have the password of the mail server sent to a server of their own."""
+    await client.submit("/channels/new", {**kind, "options.signing_secret": "hush hush hush"})
+    (before,) = await stored(pool, "options")
+    kept = {**kind, "options.url": "", "options.password": "", **await base(client, 1), **changed}
+    kept = {name: value for name, value in kept.items() if value or name != "options.verify_tls"}
+    for path in ("/channels/1/edit", "/channels/test"):
+        assert "must be typed again, or removed" in (await client.submit(path, kept)).text
+    assert await stored(pool, "options") == (before,)
+
+
 async def test_what_a_kept_secret_reads_as_is_not_sealed_text(client: Client, pool: Pool) -> None:
     """A URL that is secret has to be a good one when it is kept, too."""
     await client.submit("/channels/new", WEBHOOK)

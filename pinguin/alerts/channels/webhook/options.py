@@ -88,11 +88,9 @@ class Options(ChannelOptions, frozen=True):
             raise InvalidInput(wrong)
 
     def goes_to(self) -> Sequence[str]:
-        """The Host header counts: behind one address there may be another's server."""
         url = httpx.URL(self.url)
-        hosts = [f"host {value}" for name, value in self.headers.items() if name.lower() == "host"]
         anybody = [] if self.verify_tls else ["any certificate"]
-        return [f"{url.scheme}://{url.host}:{url.port or PORTS[url.scheme]}", *hosts, *anybody]
+        return [f"{url.scheme}://{url.host}:{url.port or PORTS[url.scheme]}", *anybody]
 
     def target(self) -> str:
         url = httpx.URL(self.url)
