@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from pinguin.db import Connection, queries
@@ -86,11 +86,13 @@ async def enable(conn: Connection, user_id: int, ids: Sequence[int], enabled: bo
     return [(int(row[0]), str(row[1])) for row in rows]
 
 
-async def archive(conn: Connection, user_id: int, ids: Sequence[int]) -> None:
-    """Delete them, as people see it: their history stays."""
+async def archive(conn: Connection, user_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Delete them, as people see it: their history stays. What each was, in few columns."""
     await _lock(conn, ids)
     await _remember(conn, user_id, "delete", ids, ["archived_at"])
-    await conn.execute(_SQL["archive"], {"ids": list(ids)})
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_SQL["archive"], {"ids": list(ids)})
+        return await cursor.fetchall()
 
 
 async def edited(conn: Connection, ids: Sequence[int], edit: Edit) -> list[Edited]:

@@ -9,7 +9,7 @@ from pinguin.checks.contract import CheckType
 from pinguin.db import Connection
 from pinguin.people import Principal
 from pinguin.secrets import Keys
-from pinguin.store import audit, monitors
+from pinguin.store import audit, bulk, monitors
 from pinguin.store.audit import Thing
 from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import audited
@@ -60,9 +60,12 @@ async def enable(conn: Connection, who: Principal, monitor_id: int, enabled: boo
 
 
 async def archive(conn: Connection, who: Principal, types: Types, monitor_id: int) -> None:
-    """Delete it, as people see it. Raises `NotFound`."""
+    """Delete it, as people see it; whoever does can take it back for a minute. Raises `NotFound`."""
     async with conn.transaction():
         before = await monitors.get(conn, monitor_id)
-        await monitors.archive(conn, monitor_id)
+        if who.user_id is not None:
+            await bulk.archive(conn, who.user_id, [monitor_id])
+        else:
+            await monitors.archive(conn, monitor_id)
         thing = audited.monitor_thing(before)
         await audit.write(conn, who, "monitor.delete", thing, audited.monitor(before, types), None)

@@ -53,8 +53,8 @@ class MonitorFields(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     def __post_init__(self) -> None:
         wrong = {
             "timeout_s": self._wrong_timeout(),
-            "regions": _wrong_items(self.regions, _REGION, "must be lower-case letters, digits and hyphens"),
-            "tags": _wrong_tags(self.tags),
+            "regions": wrong_regions(self.regions),
+            "tags": wrong_tags(self.tags),
         }
         found = {name: words for name, words in wrong.items() if words}
         if found:
@@ -85,7 +85,7 @@ class PassiveFields(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     ] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if wrong := _wrong_tags(self.tags):
+        if wrong := wrong_tags(self.tags):
             raise InvalidInput({"tags": wrong})
 
 
@@ -96,12 +96,13 @@ def _own(kind: CheckType) -> Own:
     return PassiveFields if kind.passive else MonitorFields
 
 
-def _wrong_tags(tags: list[str]) -> str | None:
+def wrong_tags(tags: list[str]) -> str | None:
     return next((f"{tag[:40]!r} is longer than 50 characters" for tag in tags if len(tag) > 50), None)
 
 
-def _wrong_items(items: list[str], pattern: re.Pattern[str], words: str) -> str | None:
-    return next((f"{item[:40]!r} {words}" for item in items if not pattern.fullmatch(item)), None)
+def wrong_regions(regions: list[str]) -> str | None:
+    words = "must be lower-case letters, digits and hyphens"
+    return next((f"{each[:40]!r} {words}" for each in regions if not _REGION.fullmatch(each)), None)
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from pinguin.web.intake import Intake
 from pinguin.web.passwords import Passwords
 from pinguin.web.rate import Rate
 from pinguin.web.strangers import Strangers
+from pinguin.web.tags import Tags
 from pinguin.web.throttle import Door
 
 Req = Request[Any, Any, State]
@@ -49,6 +50,7 @@ class Web:
     tests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     door: Door = field(default_factory=Door)
     strangers: Strangers = field(default_factory=Strangers)
+    tags: Tags = field(default_factory=Tags)
     rate: Rate = field(default_factory=Rate)
     intake: Intake = field(init=False)
     first_run: FirstRun = field(init=False)

@@ -35,7 +35,8 @@ returning id, name
 select id from monitors where id = any(%(ids)s) and enabled is distinct from %(enabled)s order by id
 
 -- name: archive
-update monitors set archived_at = now() where id = any(%(ids)s) and archived_at is null returning id
+update monitors set archived_at = now() where id = any(%(ids)s) and archived_at is null
+returning id, name, type, target, interval_s, tags, enabled
 
 -- name: edited
 -- What each would be after the edit: null leaves a column as it is. Monitors that are pinged have no interval, timeout

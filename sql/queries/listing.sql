@@ -1,18 +1,23 @@
 -- The list of monitors: its groups, what is within a filter, and the views that people keep.
 
 -- name: grouped
--- The first rows of each of these tags ('' is for those without one), in the same orders but by uptime.
+-- The first rows of each of these tags ('' is for those without one), in the same orders as the list.
 with maintained as materialized (
   select monitor_id from monitors_in_maintenance(now())
+), uptimes as materialized (
+  select monitor_id, uptime from uptime_ranks(now()) where %(sort)s::text = 'uptime'
 ), found as (
   select m.id, m.sort_name, tag, (case %(sort)s::text
     when 'status' then status_rank(shown_status(s.status, m.id in (select monitor_id from maintained)))
     when 'latency' then case when s.status in ('up', 'degraded') then -s.latency_ms end
+    when 'uptime' then case when u.monitor_id is not null then u.uptime
+      when s.status in ('up', 'degraded') then 1 when s.status = 'down' then 0 end
     when 'change' then -extract(epoch from s.since)
     when 'interval' then m.interval_s
     else 0 end)::double precision as key
   from monitors m
   join monitor_states s on s.monitor_id = m.id
+  left join uptimes u on u.monitor_id = m.id
   cross join lateral unnest(case when m.tags = '{}' then array[''] else m.tags end) tag
   where m.archived_at is null and tag = any(%(open)s)
     and (%(status)s::monitor_status is null

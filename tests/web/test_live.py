@@ -108,7 +108,7 @@ async def test_a_result_comes_to_an_open_list_as_a_fragment(
         await broker.announce_results([other])
         await broker.announce_results([mine, other])
         fragment = await events.next("news")
-    assert f'<li id="m{mine}" class="row s-down" hx-swap-oob="true">' in fragment
+    assert f'<div id="m{mine}" class="cells s-down" data-monitor="{mine}" hx-swap-oob=' in fragment
     assert f'id="m{other}"' not in fragment
     assert "1 of 2 monitors is down" in fragment
     assert "<html" not in fragment
@@ -213,7 +213,7 @@ async def test_where_events_do_not_come_through_the_page_polls(client: Client, p
     page = (await client.get("/monitors")).text
     poll = re.search(r'hx-get="(/live/list/rows[^"]+)" hx-trigger="poll"', page)
     assert poll is not None
-    assert f'<li id="m{monitor}"' in (await client.get(poll[1])).text
+    assert f'<div id="m{monitor}"' in (await client.get(html.unescape(poll[1]))).text
     page = (await client.get(f"/monitors/{monitor}")).text
     poll = re.search(r'hx-get="(/live/monitors/[^"]+)" hx-trigger="poll"', page)
     assert poll is not None
@@ -226,7 +226,7 @@ async def test_ids_that_are_none_are_left_out(client: Client, ids: str) -> None:
 
 
 async def test_nobody_asks_for_more_than_a_page(client: Client) -> None:
-    assert (await client.get("/live/list/rows?ids=" + ",".join(map(str, range(51))))).status_code == 400
+    assert (await client.get("/live/list/rows?ids=" + ",".join(map(str, range(501))))).status_code == 400
 
 
 async def test_a_slow_page_gets_one_larger_refresh() -> None:

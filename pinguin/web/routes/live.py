@@ -13,19 +13,25 @@ from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
 
 from pinguin.errors import InvalidInput, NotFound, Unavailable
-from pinguin.store import monitors, sessions, upkeep
+from pinguin.store import listing, monitors, sessions, upkeep
 from pinguin.store.monitors import Filter
+from pinguin.web import asked as asking
 from pinguin.web import pushed, views
+from pinguin.web.asked import ORDER
 from pinguin.web.database import connection
 from pinguin.web.hub import POLL_S
-from pinguin.web.routes.listing import ORDER, PAGE
 from pinguin.web.routes.monitor import exists
 from pinguin.web.service import Req, Web, aware, of
 from pinguin.web.sessions import cookie_name, token_hash
+from pinguin.web.shown import Shown
 from pinguin.web.templating import render
 
 PACE_S = 1.0
 """A page is told news at most this often."""
+MOVE_S = 3.0
+"""A list is drawn anew at most this often because monitors have to move in it; more seldom with many open pages."""
+MOST_IDS = 500
+"""Monitors that one page may be told of."""
 LONGEST_S = 3600.0
 """A stream ends after this time and the browser comes back."""
 RECHECK_S = 120.0
@@ -37,20 +43,21 @@ Messages = AsyncGenerator[ServerSentEventMessage, None]
 def _ids(request: Req) -> list[int]:
     texts = request.query_params.get("ids", "").split(",")
     ids = [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) < 19]
-    if len(ids) > PAGE:
-        raise InvalidInput({"ids": f"must be at most {PAGE}"})
+    if len(ids) > MOST_IDS:
+        raise InvalidInput({"ids": f"must be at most {MOST_IDS}"})
     return ids
 
 
 @get("/live/list")
 async def live_list(request: Req) -> ServerSentEvent:
-    ids = _ids(request)
-    stale = await _is_stale(of(request), request.query_params.get("mark"))
+    web, ids, asked = of(request), _ids(request), asking.parse(request.query_params)
+    shown = Shown(asked, dict(zip(ids, request.query_params.get("seen", ""), strict=False)))
+    stale = await _is_stale(web, request.query_params.get("mark"))
 
     async def message(due: list[int]) -> str:
-        return _text(request, await _list_news(request, due))
+        return _text(request, await _list_news(request, due, shown))
 
-    return ServerSentEvent(_stream(request, ids, message, stale), headers={"X-Accel-Buffering": "no"})
+    return ServerSentEvent(_stream(request, ids, message, stale, shown), headers={"X-Accel-Buffering": "no"})
 
 
 async def _is_stale(web: Web, mark: str | None) -> bool:
@@ -66,7 +73,7 @@ async def _is_stale(web: Web, mark: str | None) -> bool:
 
 @get("/live/list/rows")
 async def poll_list(request: Req) -> Template:
-    return await _list_news(request, _ids(request))
+    return await _list_news(request, _ids(request), Shown(asking.parse(request.query_params)))
 
 
 @get("/live/monitors/{monitor_id:int}")
@@ -97,16 +104,19 @@ def _since(request: Req) -> datetime | None:
     return aware(request.query_params.get("since", "").replace(" ", "+"))
 
 
-async def _list_news(request: Req, due: list[int]) -> Template:
-    web = of(request)
+async def _list_news(request: Req, due: list[int], shown: Shown) -> Template:
+    web, asked = of(request), shown.asked
     async with connection(web.pool) as conn:
-        listed = await monitors.listed(conn, Filter(), ids=due, most=PAGE)
+        listed = await monitors.listed(conn, Filter(), ids=due, most=len(due))
         rows = await views.rows(conn, listed)
         counts = await monitors.counts(conn)
+        within = await listing.counts(conn, asked.filter) if asked.narrowed else counts
         problems = await upkeep.problems(conn, timedelta(0))
+    shown.told(listed, within)
     return render(
-        request, "fragments/list_news.html", rows=rows, counts=counts, problems=problems, order=ORDER, chosen={}
-    )
+        request, "fragments/list_news.html", rows=rows, counts=counts, within=within, problems=problems, order=ORDER,
+        asked=asked,
+    )  # fmt: skip
 
 
 async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
@@ -131,12 +141,14 @@ def _text(request: Req, template: Template) -> str:
 
 
 async def _stream(
-    request: Req, ids: list[int], message: Callable[[list[int]], Awaitable[str]], stale: bool = False
-) -> Messages:
-    """`news` events with fragments, and `list` events when monitors were added, edited or deleted.
+    request: Req, ids: list[int], message: Callable[[list[int]], Awaitable[str]], stale: bool = False,
+    shown: Shown | None = None,
+) -> Messages:  # fmt: skip
+    """`news` events with fragments, and `list` events when monitors were added, edited or deleted, or have to move.
 
     stale: they were, between the drawing of the page and now.
     """
+    moved_at = 0.0
     hub, session = of(request).hub, token_hash(request.cookies.get(cookie_name(of(request).settings), ""))
     ends, recheck = time.monotonic() + LONGEST_S, time.monotonic() + RECHECK_S
     with hub.page(ids, session) as page:
@@ -153,6 +165,8 @@ async def _stream(
                 return
             if not hub.connected:
                 due = ids
+            if shown and shown.moved and time.monotonic() >= moved_at + max(MOVE_S, hub.open_pages / 20):
+                shown.moved, changed, moved_at = False, True, time.monotonic()
             for event in await _events(due, changed, message):
                 yield event
             await asyncio.sleep(PACE_S)

@@ -1,0 +1,143 @@
+"""The list of monitors as its page shows it, from a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pinguin.db import Connection
+from pinguin.model import Status
+from pinguin.store import bulk, channels, listing, monitors, upkeep
+from pinguin.store.bulk import Undo
+from pinguin.store.listing import Group, View
+from pinguin.store.monitors import Listed, Place
+from pinguin.store.upkeep import PipelineIncident
+from pinguin.web import asked as asking
+from pinguin.web import views
+from pinguin.web.asked import Asked
+from pinguin.web.tags import Tags
+from pinguin.web.views import Row
+
+PAGE = 50
+UNFOLDED, MOST_UNFOLDED = 5, 10
+"""Groups that are unfolded where nobody said which, and at most."""
+
+LETTERS: Mapping[str, str] = {status: "udDkwpm"[place] for place, status in enumerate(Status)}
+"""Short names of statuses, for addresses."""
+
+Counts = Mapping[Status, int]
+
+
+def letters(rows: Sequence[Listed]) -> str:
+    """The statuses of these monitors, a letter each."""
+    return "".join(LETTERS[each.status] for each in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A group of the list. rows: None while it is folded."""
+
+    group: Group
+    rows: Sequence[Row] | None
+
+    @property
+    def rest(self) -> int:
+        """How many of its monitors are not shown."""
+        return self.group.total - len(self.rows or ())
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """counts: of all monitors; within: of those that the filter finds, whatever their status. sections: of groups."""
+
+    asked: Asked
+    rows: Sequence[Row]
+    sections: Sequence[Section]
+    counts: Counts
+    within: Counts
+    tags: Sequence[str]
+    mark: str
+    problems: Sequence[PipelineIncident]
+    told: bool
+    saved: Sequence[View]
+    undo: Undo | None
+    next: str
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def matches(self) -> int:
+        """How many monitors the whole list has, page by page."""
+        return self.within[Status(self.asked.status)] if self.asked.status else sum(self.within.values())
+
+    @property
+    def unfolded(self) -> tuple[str, ...]:
+        return tuple(each.group.tag for each in self.sections if each.rows is not None)
+
+    @property
+    def shown(self) -> list[Row]:
+        """Every row that is on the page, once."""
+        rows = [*self.rows, *(row for each in self.sections for row in each.rows or ())]
+        return list({row.monitor.id: row for row in rows}.values())
+
+    @property
+    def live(self) -> str:
+        """What its live parts say that they show: its monitors, their statuses, its filter."""
+        rows = [each.monitor for each in self.shown]
+        return f"ids={','.join(str(each.id) for each in rows)}&seen={letters(rows)}&{self.asked.query}"
+
+    @property
+    def current(self) -> View | None:
+        """The view that this list is."""
+        query = self.asked.link(after="").partition("?")[2]
+        return next((each for each in self.saved if each.query == query), None)
+
+
+async def read(conn: Connection, asked: Asked, tags: Tags, user_id: int) -> ListPage:
+    """Raises `InvalidInput` for a place that is none."""
+    mark = await monitors.mark(conn)  # first: what changes while this page is drawn, it is told
+    counts = await monitors.counts(conn)
+    within = await listing.counts(conn, asked.filter) if asked.narrowed else counts
+    sections = await _sections(conn, asked) if asked.group else []
+    rows, following = ([], "") if asked.group else await _rows(conn, asked)
+    return ListPage(
+        asked=asked,
+        rows=rows,
+        sections=sections,
+        counts=counts,
+        within=within,
+        tags=await tags.read(conn, mark),
+        mark=mark,
+        problems=await upkeep.problems(conn, timedelta(0)),
+        told=await channels.any_on(conn),
+        saved=await listing.views(conn, user_id),
+        undo=await bulk.open_undo(conn, user_id),
+        next=following,
+    )
+
+
+async def _rows(conn: Connection, asked: Asked) -> tuple[list[Row], str]:
+    """A page of rows, and the cursor of the next."""
+    as_of = datetime.now(UTC) if asked.sort == "uptime" else None
+    place = asked.place
+    start = place or Place(-1e308, "", 0, as_of)
+    found = await monitors.listed(conn, asked.filter, after=start, most=PAGE + 1, sort=asked.sort)
+    following = asking.cursor(found[PAGE - 1], start) if len(found) > PAGE else ""
+    return await views.rows(conn, found[:PAGE]), following
+
+
+async def _sections(conn: Connection, asked: Asked) -> list[Section]:
+    groups = await listing.groups(conn, asked.filter)
+    names = [each.tag for each in groups]
+    wanted = names[:UNFOLDED] if asked.open is None else [tag for tag in names if tag in asked.open][:MOST_UNFOLDED]
+    most = PAGE // max(1, len(wanted))
+    found = await listing.grouped(conn, asked.filter, wanted, sort=asked.sort, most=most)
+    ids = list({monitor_id for members in found.values() for monitor_id in members})
+    listed = await monitors.listed(conn, monitors.Filter(), ids=ids, most=len(ids))
+    rows = {row.monitor.id: row for row in await views.rows(conn, listed)}
+    return [
+        Section(each, [rows[i] for i in found[each.tag] if i in rows] if each.tag in found else None) for each in groups
+    ]
