@@ -156,20 +156,20 @@ async def extend(conn: Connection, maintenance_id: int, length: timedelta) -> No
 
 async def get(conn: Connection, maintenance_id: int) -> Maintenance:
     """Raises `NotFound` when there is none, or it was deleted."""
-    found = await _listed(conn, maintenance_id, 1)
+    found = await _listed(conn, maintenance_id, 1, None)
     if not found:
         raise NotFound(f"There is no maintenance {maintenance_id}. It may have been deleted.")
     return found[0]
 
 
-async def listed(conn: Connection, most: int = 500) -> list[Maintenance]:
-    """The newest first."""
-    return await _listed(conn, None, most)
+async def listed(conn: Connection, most: int = 500, before: int | None = None) -> list[Maintenance]:
+    """The newest first; those below the number `before`."""
+    return await _listed(conn, None, most, before)
 
 
-async def _listed(conn: Connection, maintenance_id: int | None, most: int) -> list[Maintenance]:
+async def _listed(conn: Connection, maintenance_id: int | None, most: int, before: int | None) -> list[Maintenance]:
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_SQL["listed"], {"id": maintenance_id, "most": most})
+        await cursor.execute(_SQL["listed"], {"id": maintenance_id, "most": most, "before": before})
         return [_maintenance(row) for row in await cursor.fetchall()]
 
 

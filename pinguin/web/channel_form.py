@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any
@@ -198,22 +198,43 @@ class Read:
 
 def parse(kind: ChannelType, sent: Mapping[str, str], saved: Saved) -> Read:
     """Raises `InvalidInput` with every wrong field of all parts."""
+    return together(
+        kind,
+        lambda: forms.read(forms.fields(ChannelFields), sent, {}),
+        lambda: forms.read(forms.fields(kind.options, OPTION), sent, saved.plain),
+        _days(sent),
+        sent,
+        saved,
+    )
+
+
+Values = Callable[[], Mapping[str, Any]]
+
+
+def together(
+    kind: ChannelType, own_values: Values, option_values: Values, days: set[int], said: Mapping[str, str], saved: Saved
+) -> Read:
+    """A channel from plain values, however they were sent. days: on which quiet hours begin. said: which options were
+    given, by the names of their inputs: a secret that is not is kept.
+
+    Raises `InvalidInput` with every wrong field of all parts.
+    """
     wrong: dict[str, str] = {}
     own, options = None, None
     try:
-        own = convert(forms.read(forms.fields(ChannelFields), sent, {}), ChannelFields)
-        wrong |= _wrong_templates(own) | _wrong_days(own, _days(sent))
+        own = convert(own_values(), ChannelFields)
+        wrong |= _wrong_templates(own) | _wrong_days(own, days)
     except InvalidInput as error:
         wrong |= error.fields
     try:
-        options = kind.parse(forms.read(forms.fields(kind.options, OPTION), sent, saved.plain))
+        options = kind.parse(option_values())
     except InvalidInput as error:
         wrong |= {OPTION + name: words for name, words in error.fields.items()}
     if options is not None:
-        wrong |= _wrong_secrets(kind, options) | _elsewhere(kind, sent, options, saved)
+        wrong |= _wrong_secrets(kind, options) | _elsewhere(kind, said, options, saved)
     if own is None or options is None or wrong:
         raise InvalidInput(wrong)
-    return Read(kind, own, options, sorted(_days(sent)) or range(1, 8))
+    return Read(kind, own, options, sorted(days) or range(1, 8))
 
 
 def _elsewhere(kind: ChannelType, sent: Mapping[str, str], options: ChannelOptions, saved: Saved) -> dict[str, str]:

@@ -73,5 +73,6 @@ left join lateral (
   select min(starts_at) as starts_at, max(ends_at) as ends_at from maintenance_windows
   where maintenance_id = m.id and during @> now()) w on true
 where m.archived_at is null and (%(id)s::bigint is null or m.id = %(id)s)
+  and (%(before)s::bigint is null or m.id < %(before)s)
 order by m.id desc
 limit %(most)s

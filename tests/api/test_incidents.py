@@ -39,7 +39,7 @@ async def test_incidents_are_narrowed_and_paged(owner: Program, pool: Pool) -> N
 
 async def test_what_is_done_about_an_incident_is_told(editor: Program, pool: Pool, incident: int) -> None:
     shown = await editor.read(f"/incidents/{incident}")
-    assert (shown["state"], shown["events"], shown["postmortem"]) == ("open", [], "")
+    assert (shown["state"], [each["kind"] for each in shown["events"]]) == ("open", ["failed", "confirmed"])
     path = f"/incidents/{incident}"
     assert (await editor.done("POST", f"{path}/acknowledge", {"note": "looking"}))["acknowledged_by"] == "bob"
     assert (await editor.done("POST", f"{path}/acknowledge"))["state"] == "acknowledged"

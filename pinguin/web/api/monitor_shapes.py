@@ -147,7 +147,7 @@ def shown(monitor: store.Monitor, types: Mapping[str, CheckType], who: Principal
     kind = types.get(monitor.type)
     options = readable(monitor.options, kind, openly=who.may(Role.EDITOR)) if kind else {}
     hidden = audited.fields(monitor.options, kind.options) if kind else {}
-    secrets = [name for name, value in hidden.items() if _is_secret(value) and monitor.options[name]]
+    secrets = [name for name, value in hidden.items() if is_secret(value) and monitor.options[name]]
     given = {name: getattr(monitor, name) for name in Monitor.__struct_fields__ if hasattr(monitor, name)}
     state = msgspec.convert(monitor, MonitorNow, from_attributes=True)
     rules = _rules(monitor.alerts)
@@ -164,11 +164,15 @@ def _rules(stored: Mapping[str, Any]) -> AlertRules:
 
 def readable(options: Mapping[str, Any], kind: CheckType, *, openly: bool = True) -> dict[str, Any]:
     """`options` without their secrets. openly: addresses whole, with user and query, as editors see them."""
-    found = audited.fields(options, kind.options)
-    return {name: _open(value, openly) for name, value in found.items() if not _is_secret(value)}
+    return opened(audited.fields(options, kind.options), openly=openly)
 
 
-def _is_secret(value: Any) -> bool:
+def opened(found: Mapping[str, Any], *, openly: bool) -> dict[str, Any]:
+    """What `audited.fields` hid, without what is secret."""
+    return {name: _open(value, openly) for name, value in found.items() if not is_secret(value)}
+
+
+def is_secret(value: Any) -> bool:
     return isinstance(value, Hidden) and not value.shown
 
 
@@ -176,7 +180,7 @@ def _open(value: Any, openly: bool) -> Any:
     if isinstance(value, Hidden):
         return value.value if openly else value.shown
     if isinstance(value, Mapping):
-        return {name: _open(item, openly) for name, item in value.items() if not _is_secret(item)}
+        return {name: _open(item, openly) for name, item in value.items() if not is_secret(item)}
     if isinstance(value, list | tuple):
-        return [_open(item, openly) for item in value if not _is_secret(item)]
+        return [_open(item, openly) for item in value if not is_secret(item)]
     return value

@@ -63,6 +63,11 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
+            "responses": {
+                str(code): {"description": words, "content": {problems.TYPE: {"schema": _ref(Problem)}}}
+                for code, words in _WHY.items()
+                if code >= 400
+            },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "an API token: pgn_…"}},
         },
     }
@@ -171,5 +176,5 @@ def _responses(each: Operation) -> dict[str, Any]:
     if each.etag and each.method == "GET":
         found["304"] = {"description": _WHY[304]}
     for code in (*((400, 413, 415) if each.body is not None else ()), 401, 403, 404, 409, 412, 422, 429, 503):
-        found[str(code)] = {"description": _WHY[code], "content": {problems.TYPE: {"schema": _ref(Problem)}}}
+        found[str(code)] = {"$ref": f"#/components/responses/{code}"}
     return found

@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -84,3 +84,18 @@ def _bad() -> InvalidInput:
 def cut(rows: Sequence[Row], limit: int, place_of: Callable[[Row], msgspec.Struct]) -> tuple[Sequence[Row], str | None]:
     """Of `limit` + 1 rows that were asked for: those of this page, and the cursor of the next one."""
     return rows[:limit], cursor(place_of(rows[limit - 1])) if len(rows) > limit else None
+
+
+class Numbered(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+Thing = TypeVar("Thing", bound=Numbered)
+
+
+def numbered(rows: Sequence[Thing], wanted: Paged) -> tuple[Sequence[Thing], str | None]:
+    """A page of things of which there are few, by their numbers; and the cursor of the next one."""
+    after = place(wanted.cursor, Number)
+    left = sorted((each for each in rows if after is None or each.id > after.id), key=lambda each: each.id)
+    return cut(left[: wanted.limit + 1], wanted.limit, lambda each: Number(each.id))

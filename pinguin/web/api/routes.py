@@ -11,11 +11,11 @@ import msgspec
 from litestar import Response, Router, get
 
 from pinguin.web import gate
-from pinguin.web.api import incidents, meta, monitors, results
+from pinguin.web.api import channels, incidents, maintenance, meta, monitors, results
 from pinguin.web.api.openapi import document
 from pinguin.web.api.operation import BASE, JSON, Operation
 
-MODULES: Sequence[ModuleType] = (monitors, results, incidents, meta)
+MODULES: Sequence[ModuleType] = (monitors, results, incidents, maintenance, channels, meta)
 """In the order in which people read of them."""
 
 
