@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-embedded up-docker down reset demo dev psql migrate doctor check test chaos bench bench-alerts bench-checks fmt lock venv venv-dev
+.PHONY: help up up-embedded up-docker down reset demo dev psql migrate doctor check test chaos bench bench-alerts bench-checks bench-pages fmt lock venv venv-dev
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ bench-alerts: venv-dev ## from a failed check to the message, and a thousand out
 bench-checks: venv-dev ## what a check costs, beside the peers that are installed here; ARGS="--assert"
 	@$(BIN)/python -m bench.checks $(ARGS)
 	@$(BIN)/python -m bench.scaling $(ARGS)
+
+bench-pages: venv-dev ## every page at 100, 1,000 and 10,000 monitors with a year behind them; ARGS="--assert", "--monitors 100"
+	@$(BIN)/python -m bench.pages $(ARGS)
 
 fmt: venv-dev ## format, and fix what can be fixed
 	@$(BIN)/ruff format
