@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -142,7 +142,7 @@ async def asking(url: str, limit_s: float) -> AsyncIterator[Connection]:
         await conn.close()
 
 
-async def answer(conn: Connection, question: str, within_s: float) -> AsyncIterator[Part]:
+async def answer(conn: Connection, question: str, within_s: float) -> AsyncGenerator[Part]:
     """The answer in parts of some hundred rows; the first has the columns even if it has no rows.
 
     within_s: no new part is begun after that. Raises `Refused`.
@@ -228,7 +228,9 @@ def _refusal(error: psycopg.Error, before: int, length: int) -> Exception:
     if isinstance(error, psycopg.errors.SyntaxError) and "multiple commands" in words:
         return Refused("Only one statement can be asked at a time.")
     if position is not None and position >= length:
-        return Refused(words.replace('at or near ")"', "at the end").replace("at end of input", "at the end"), hint, length)
+        return Refused(
+            words.replace('at or near ")"', "at the end").replace("at end of input", "at the end"), hint, length
+        )
     return Refused(_sentence(words), hint, position if position is not None and position >= 0 else None)
 
 

@@ -50,6 +50,7 @@ from pinguin.web.routes import (
     people,
     pings,
     push,
+    sql,
     tokens,
 )
 from pinguin.web.service import Web
@@ -133,6 +134,7 @@ def _signed_in() -> Router:
         pings.show_pings, pings.show_body, pings.rotate,
         live.live_list, live.poll_list, live.live_monitor, live.poll_monitor,
     ]  # fmt: skip
+        sql.show_sql, sql.ask, sql.download_csv, sql.download_json,
     return Router("/", route_handlers=handlers, before_request=gate.account_only)
 
 

@@ -37,7 +37,7 @@ Req = Request[Any, Any, State]
 
 @dataclass(slots=True)
 class Web:
-    """One web process. tests: how many "test now" checks and test messages run at the same time."""
+    """One web process. tests: how many "test now" checks and test messages run at the same time; questions: in SQL."""
 
     settings: Settings
     pool: Pool
@@ -48,6 +48,7 @@ class Web:
     passwords: Passwords = field(default_factory=Passwords)
     resources: Resources = field(init=False)
     tests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+    questions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     door: Door = field(default_factory=Door)
     strangers: Strangers = field(default_factory=Strangers)
     tags: Tags = field(default_factory=Tags)
