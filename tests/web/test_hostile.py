@@ -23,7 +23,7 @@ from pinguin.web.sessions import csrf_token
 from tests.factory import add_monitor, fetch
 from tests.store.test_channels import add as add_channel
 from tests.store.test_push import add_push
-from tests.web.conftest import Client, account, person, signed_in
+from tests.web.conftest import PASSWORD, Client, account, person, signed_in
 from tests.web.test_channels import message
 from tests.web.test_incidents import add_incident
 from tests.web.test_roles import routes
@@ -103,7 +103,7 @@ async def house(visitor: Client, pool: Pool) -> Client:
     await message(pool, channel, "failed", ("failed", "no answer"))
     await add_incident(pool, shop)
     await visitor.submit("/channel-groups/new", {"name": "night", f"channel.{channel}": "on"})
-    await visitor.submit("/account/tokens", {"label": "ci", "scope": "read"})
+    await visitor.submit("/account/tokens", {"label": "ci", "scope": "read", "current": PASSWORD})
     planned = {"kind": "manual", "title": "upgrade", "zone": "UTC", "counts": "excluded", "scope": "everything"}
     assert (await visitor.submit("/maintenance/new", planned | {"hours": "1"})).status_code == 303
     return visitor

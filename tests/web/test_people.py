@@ -16,11 +16,12 @@ from tests.factory import fetch
 from tests.web.conftest import PASSWORD, Client, browser, person, signed_in
 
 NEW = "the otter sleeps afloat"
+IT_IS_ME = {"current": PASSWORD}
 
 
 async def invite(client: Client, name: str = "bob", role: str = "editor") -> str:
     """The token of the link."""
-    answer = await client.submit("/people", {"name": name, "role": role})
+    answer = await client.submit("/people", {"name": name, "role": role} | IT_IS_ME)
     assert answer.status_code == 200, answer.text
     return str(re.findall(r"/join\?token=([\w-]+)", answer.text)[0])
 
@@ -74,7 +75,7 @@ async def test_a_new_link_ends_the_one_before_and_mends_a_forgotten_password(
         await signed_in(bob, pool, user_id)
         tokens = []
         for _ in range(2):
-            page = (await client.submit(f"/people/{user_id}/link")).text
+            page = (await client.submit(f"/people/{user_id}/link", IT_IS_ME)).text
             tokens.append(re.findall(r"/join\?token=([\w-]+)", page)[0])
         assert (await bob.get("/")).status_code == 200
         assert (await other.get(f"/join?token={tokens[0]}")).status_code == 404
@@ -107,7 +108,7 @@ async def test_a_weak_password_does_not_use_the_link_up(client: Client, app: Lit
 async def test_each_mistake_stands_beside_its_field(
     client: Client, pool: Pool, sent: dict[str, str], shown: str
 ) -> None:
-    answer = await client.submit("/people", {"name": "bob", "role": "viewer"} | sent)
+    answer = await client.submit("/people", {"name": "bob", "role": "viewer"} | IT_IS_ME | sent)
     assert answer.status_code == 422
     assert shown in answer.text
     assert await roles(pool) == {"ada": "owner"}
@@ -129,7 +130,7 @@ async def test_another_role_counts_at_once_and_ends_the_sessions(client: Client,
     user_id = await person(pool, "bob", Role.EDITOR)
     async with browser(app) as bob:
         await signed_in(bob, pool, user_id)
-        assert (await client.submit(f"/people/{user_id}/role", {"role": "viewer"})).status_code == 303
+        assert (await client.submit(f"/people/{user_id}/role", {"role": "viewer"} | IT_IS_ME)).status_code == 303
         assert (await bob.get("/")).status_code == 303
         await signed_in(bob, pool, user_id)
         assert (await bob.get("/monitors/new")).status_code == 403
@@ -140,7 +141,7 @@ async def test_the_last_owner_stays(client: Client, pool: Pool) -> None:
     """Somebody who was invited as an owner and never came does not count."""
     await invite(client, "cyd", "owner")
     for path, sent in (("role", {"role": "viewer"}), ("remove", {})):
-        answer = await client.submit(f"/people/1/{path}", sent)
+        answer = await client.submit(f"/people/1/{path}", sent | IT_IS_ME)
         assert answer.status_code == 409
         assert "the last owner who can sign in" in answer.text
     assert (await roles(pool))["ada"] == "owner"
@@ -163,7 +164,7 @@ async def test_two_owners_who_take_each_other_away_leave_one(client: Client, poo
 
 async def test_with_another_owner_one_may_go(client: Client, pool: Pool) -> None:
     await person(pool, "bob", Role.OWNER)
-    assert (await client.submit("/people/1/remove")).headers["location"] == "/sign-in"
+    assert (await client.submit("/people/1/remove", IT_IS_ME)).headers["location"] == "/sign-in"
     assert (await client.get("/")).status_code == 303
     assert await roles(pool) == {"bob": "owner"}
 
@@ -173,7 +174,7 @@ async def test_who_is_removed_is_out_at_once(client: Client, app: Litestar, pool
     async with browser(app) as bob:
         await signed_in(bob, pool, user_id)
         assert "Remove bob?" in (await client.get(f"/people/{user_id}/remove")).text
-        assert (await client.submit(f"/people/{user_id}/remove")).status_code == 303
+        assert (await client.submit(f"/people/{user_id}/remove", IT_IS_ME)).status_code == 303
         assert (await bob.get("/")).status_code == 303
         assert (await bob.post("/sign-in", data={"name": "bob", "password": PASSWORD})).status_code == 422
     assert await fetch(pool, "select action, object_name from audit where action = 'person.remove'") == [
@@ -188,7 +189,7 @@ async def test_an_owner_helps_who_lost_the_second_factor(client: Client, app: Li
     async with browser(app) as bob:
         answer = await bob.post("/sign-in", data={"name": "bob", "password": PASSWORD})
         assert "Second step" in answer.text
-        assert (await client.submit(f"/people/{user_id}/second-factor/off")).status_code == 303
+        assert (await client.submit(f"/people/{user_id}/second-factor/off", IT_IS_ME)).status_code == 303
         assert (await bob.post("/sign-in", data={"name": "bob", "password": PASSWORD})).status_code == 303
     assert (await client.submit("/people/1/second-factor/off")).status_code == 409
 

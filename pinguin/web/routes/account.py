@@ -16,11 +16,11 @@ from pinguin.store.audit import Hidden, Thing
 from pinguin.web import totp
 from pinguin.web.database import connection
 from pinguin.web.entering import end_pages, renew
-from pinguin.web.gate import VIEWER, address, form, principal
+from pinguin.web.gate import VIEWER, form, principal
+from pinguin.web.proving import own_id, prove
 from pinguin.web.routes.accounts import new_password
 from pinguin.web.service import Req, Web, of
 from pinguin.web.templating import render
-from pinguin.web.throttle import counted, forgive, wait_s
 
 NOTICES = {
     "password": "The password is changed. You are signed out everywhere else.",
@@ -29,15 +29,6 @@ NOTICES = {
     "others": "Signed out everywhere else.",
     "revoked": "The token is revoked. It opens nothing any more.",
 }
-NOT_IT = "is not your password"
-TRIES = "was wrong too often; try again in half an hour"
-
-
-def own_id(request: Req) -> int:
-    """Whose session asks."""
-    user_id = principal(request).user_id
-    assert user_id is not None
-    return user_id
 
 
 @get("/account", opt=VIEWER)
@@ -73,7 +64,7 @@ async def change_password(request: Req) -> Response[Any]:
     web, sent, who = of(request), await form(request), principal(request)
     password = sent.get("password", "")
     wrong = new_password(password, sent.get("again"), who.name)
-    person, not_it = await _prove(request, sent.get("current", ""))
+    person, not_it = await prove(request, sent.get("current", ""))
     wrong |= {"current": not_it} if not_it else {}
     if wrong:
         return await account_page(request, wrong, status_code=422)
@@ -83,24 +74,6 @@ async def change_password(request: Req) -> Response[Any]:
         renewal = await renew(request, conn)
         await _note(request, conn, "person.password", {"password": Hidden(0)}, {"password": Hidden(1)})
     return renewal.finish(request, Redirect("/account?notice=password", status_code=303))
-
-
-async def _prove(request: Req, password: str) -> tuple[Person, str]:
-    """Who is signed in, and what is wrong with the password that should prove it; "" for nothing."""
-    web = of(request)
-    async with connection(web.pool) as conn:
-        person = await accounts.person(conn, own_id(request))
-    keys = web.door.for_code(address(request), person.id)
-    if wait_s(keys) > 0:
-        return person, TRIES
-    with counted(keys):
-        good = await web.passwords.verify(person.password_hash, password[:1000])
-        if not good:
-            async with connection(web.pool) as conn:
-                await audit.sign_in_failed(conn, "password", address(request), person.id, person.name)
-            return person, NOT_IT
-    forgive(keys)
-    return person, ""
 
 
 async def _note(
@@ -123,7 +96,7 @@ async def show_second_factor(request: Req) -> Response[Any]:
 @post("/account/second-factor", status_code=200, opt=VIEWER)
 async def turn_on(request: Req) -> Response[Any]:
     web, sent = of(request), await form(request)
-    person, not_it = await _prove(request, sent.get("current", ""))
+    person, not_it = await prove(request, sent.get("current", ""))
     if person.totp_secret:
         return Redirect("/account", status_code=303)
     try:
@@ -165,7 +138,7 @@ def _enrolment(request: Req, person: Person, secret: str, wrong: dict[str, str],
 
 @post("/account/second-factor/off", status_code=200, opt=VIEWER)
 async def turn_off(request: Req) -> Response[Any]:
-    person, not_it = await _prove(request, (await form(request)).get("current", ""))
+    person, not_it = await prove(request, (await form(request)).get("current", ""))
     if not_it:
         return await account_page(request, {"off": not_it}, status_code=422)
     async with connection(of(request).pool) as conn, conn.transaction():
@@ -179,7 +152,7 @@ async def turn_off(request: Req) -> Response[Any]:
 @post("/account/recovery-codes", status_code=200, opt=VIEWER)
 async def new_recovery_codes(request: Req) -> Response[Any]:
     """Ten new ones; those of before are good no more."""
-    person, not_it = await _prove(request, (await form(request)).get("current", ""))
+    person, not_it = await prove(request, (await form(request)).get("current", ""))
     if not person.totp_secret:
         return Redirect("/account", status_code=303)
     if not_it:

@@ -16,6 +16,7 @@ from pinguin.store.audit import Thing
 from pinguin.web.database import connection
 from pinguin.web.entering import end_pages
 from pinguin.web.gate import OWNER, form, principal
+from pinguin.web.proving import own_id, unproved
 from pinguin.web.routes.accounts import wrong_person
 from pinguin.web.service import Req, of
 from pinguin.web.sessions import new_token, token_hash
@@ -46,6 +47,8 @@ async def invite(request: Req) -> Response[Any]:
         wrong["role"] = f"must be one of {', '.join(Role)}"
     if wrong:
         return await _page(request, wrong, sent=sent, status_code=422)
+    if page := await unproved(request, f"{name} is to come in, as {role}.", "/people"):
+        return page
     token = new_token()
     async with connection(web.pool) as conn, conn.transaction():
         user_id = await accounts.create_invited(conn, name, Role(role))
@@ -61,13 +64,15 @@ async def invite(request: Req) -> Response[Any]:
 async def new_link(request: Req, user_id: FromPath[int]) -> Response[Any]:
     """For an invitation that expired, or a password that was forgotten. Until it is used, nothing changes for them."""
     person, token = await _person(request, user_id), new_token()
+    if page := await unproved(request, f"A link is made that sets the password of {person.name}.", "/people"):
+        return page
     async with connection(of(request).pool) as conn, conn.transaction():
         await accounts.invite(conn, person.id, token_hash(token), principal(request).name, LINK_S)
         await audit.write(conn, principal(request), "person.link", Thing("person", person.id, person.name))
     return _link(request, person.name, token, new=person.password_hash is None)
 
 
-@post("/people/{user_id:int}/role", status_code=303, opt=OWNER)
+@post("/people/{user_id:int}/role", status_code=200, opt=OWNER)
 async def change_role(request: Req, user_id: FromPath[int]) -> Response[Any]:
     web, who = of(request), principal(request)
     person = await _person(request, user_id)
@@ -76,6 +81,8 @@ async def change_role(request: Req, user_id: FromPath[int]) -> Response[Any]:
         return await _page(request, {"people": f"The role must be one of {', '.join(Role)}."}, status_code=422)
     if role == person.role:
         return Redirect("/people", status_code=303)
+    if page := await unproved(request, f"{person.name}, who is {person.role}, becomes {role}.", "/people"):
+        return page
     try:
         async with connection(web.pool) as conn, conn.transaction():
             await accounts.set_role(conn, person.id, Role(role))
@@ -88,7 +95,7 @@ async def change_role(request: Req, user_id: FromPath[int]) -> Response[Any]:
     return Redirect("/sign-in" if person.id == who.user_id else "/people?notice=role", status_code=303)
 
 
-@post("/people/{user_id:int}/second-factor/off", status_code=303, opt=OWNER)
+@post("/people/{user_id:int}/second-factor/off", status_code=200, opt=OWNER)
 async def turn_off(request: Req, user_id: FromPath[int]) -> Response[Any]:
     """For somebody who lost the authenticator and the recovery codes."""
     web, person = of(request), await _person(request, user_id)
@@ -96,6 +103,8 @@ async def turn_off(request: Req, user_id: FromPath[int]) -> Response[Any]:
         return await _page(
             request, {"people": "Turn your own second factor off on your account's page."}, status_code=409
         )
+    if page := await unproved(request, f"The second factor of {person.name} goes off.", "/people"):
+        return page
     async with connection(web.pool) as conn, conn.transaction():
         await accounts.set_totp(conn, person.id, None)
         await accounts.replace_codes(conn, person.id, [])
@@ -109,13 +118,16 @@ async def turn_off(request: Req, user_id: FromPath[int]) -> Response[Any]:
 
 @get("/people/{user_id:int}/remove", opt=OWNER)
 async def show_remove(request: Req, user_id: FromPath[int]) -> Template:
-    return render(request, "pages/remove_person.html", person=await _person(request, user_id))
+    me = await _person(request, own_id(request))
+    return render(request, "pages/remove_person.html", person=await _person(request, user_id), me=me)
 
 
-@post("/people/{user_id:int}/remove", status_code=303, opt=OWNER)
+@post("/people/{user_id:int}/remove", status_code=200, opt=OWNER)
 async def remove(request: Req, user_id: FromPath[int]) -> Response[Any]:
     web, who = of(request), principal(request)
     person = await _person(request, user_id)
+    if page := await unproved(request, f"{person.name} is removed, with all sessions and tokens.", "/people"):
+        return page
     try:
         async with connection(web.pool) as conn, conn.transaction():
             ended = await sessions.close_all(conn, person.id)

@@ -15,14 +15,15 @@ from pinguin.store.audit import Thing
 from pinguin.web import api_tokens
 from pinguin.web.database import connection
 from pinguin.web.gate import VIEWER, form, principal
-from pinguin.web.routes.account import account_page, own_id
+from pinguin.web.proving import own_id, prove
+from pinguin.web.routes.account import account_page
 from pinguin.web.service import Req, of
 from pinguin.web.sessions import token_hash
 from pinguin.web.templating import render
 
-DAYS = 365
+DAYS = 90
 """How long a token lasts if nothing else is said."""
-LONGEST = 3650
+LONGEST = 366
 
 
 @post("/account/tokens", status_code=200, opt=VIEWER)
@@ -30,6 +31,8 @@ async def create_token(request: Req) -> Response[Any]:
     web, sent, who = of(request), await form(request), principal(request)
     name, days_text, scope = (sent.get(field, "").strip() for field in ("label", "days", "scope"))
     wrong = _wrong(name, days_text, scope, who.role)
+    _, not_it = await prove(request, sent.get("current", ""))
+    wrong |= {"proof": not_it} if not_it else {}
     if wrong:
         return await account_page(request, wrong, sent=sent, status_code=422)
     days, token = int(days_text or DAYS), api_tokens.new_token()
