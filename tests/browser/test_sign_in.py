@@ -72,6 +72,9 @@ async def test_somebody_is_invited_and_may_look(chromium: Browser, address: str,
         await page.get_by_label("Name", exact=True).fill("bob")
         await page.get_by_label("Role", exact=True).select_option("viewer")
         await page.get_by_role("button", name="Make a link").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Is it you?")
+        await page.get_by_label("Your password").fill(PASSWORD)
+        await page.get_by_role("button", name="Go on").click()
         link = await page.get_by_label("The link").input_value()
         theirs = other.page
         await theirs.goto(link)
