@@ -159,25 +159,8 @@ function startLive() {
     tellTimes(document);
     const lines = document.getElementById("lines");
     while (lines && lines.children.length > 200) lines.lastElementChild.remove();
-    if (event.target.id === "results") markCount();
   });
-  document.addEventListener("htmx:oobAfterSwap", () => { tellTimes(document); markCount(); });
-}
-
-// The counts come without the filter of this page, which only the page knows.
-function markCount() {
-  const counts = document.getElementById("counts");
-  if (!counts) return;
-  const here = new URLSearchParams(location.search);
-  for (const link of counts.querySelectorAll("a")) {
-    const there = new URLSearchParams(here);
-    there.delete("after");
-    if (link.dataset.status) there.set("status", link.dataset.status);
-    else there.delete("status");
-    link.search = there.toString();
-    if ((here.get("status") || "") === link.dataset.status) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
-  }
+  document.addEventListener("htmx:oobAfterSwap", () => tellTimes(document));
 }
 
 // --- small helps: the reader's own zone in forms, and one box that ticks all
