@@ -50,6 +50,7 @@ from pinguin.web.routes import (
     people,
     pings,
     push,
+    results,
     sql,
     tokens,
 )
@@ -120,8 +121,9 @@ def _signed_in() -> Router:
         incidents.export_csv, incidents.export_json, incidents.acknowledge_many,
         incident.show_incident, incident.incident_news, incident.acknowledge, incident.take_back, incident.snooze,
         incident.wake, incident.comment, incident.resolve, incident.write_postmortem,
-        monitor.show_monitor, monitor.show_chart, monitor.check_now, monitor.pause, monitor.resume,
-        monitor.show_delete, monitor.delete,
+        monitor.show_monitor, monitor.show_chart, monitor.show_days, monitor.show_hours,
+        monitor.check_now, monitor.pause, monitor.resume, monitor.show_delete, monitor.delete,
+        results.show_results, results.download_csv, results.download_json,
         editing.show_new, editing.create, editing.show_edit, editing.edit, editing.try_out,
         maintenance.show_maintenance, maintenance.start, maintenance.end, maintenance.extend,
         maintenance.show_delete, maintenance.delete,
@@ -132,9 +134,9 @@ def _signed_in() -> Router:
         channel_editing.show_new, channel_editing.create, channel_editing.show_edit, channel_editing.edit,
         channel_editing.try_out, channel_editing.preview, messages.show_all, messages.show_channel,
         pings.show_pings, pings.show_body, pings.rotate,
+        sql.show_sql, sql.ask, sql.download_csv, sql.download_json,
         live.live_list, live.poll_list, live.live_monitor, live.poll_monitor,
     ]  # fmt: skip
-        sql.show_sql, sql.ask, sql.download_csv, sql.download_json,
     return Router("/", route_handlers=handlers, before_request=gate.account_only)
 
 

@@ -1,4 +1,4 @@
-"""Words, beats and charts: pure functions."""
+"""Words and beats: pure functions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pinguin.store.pages import Beat, Bucket, Span
-from pinguin.web import beats, chart, words
+from pinguin.store.pages import Beat
+from pinguin.web import beats, words
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 
@@ -103,51 +103,3 @@ def test_a_bar_has_always_the_same_size(count: int) -> None:
 def test_more_beats_than_fit_leave_the_newest() -> None:
     found = beats.marks([beat(60 * n, "down" if n < 30 else "up") for n in range(50)], 60, live=True, now=NOW)
     assert statuses(found) == ["down"] * 30
-
-
-def bucket(minutes_ago: float, p50: float | None = 10, p95: float | None = 20) -> Bucket:
-    bad = p50 is None
-    return Bucket(
-        at=NOW - timedelta(minutes=minutes_ago), checks=1, down=int(bad), good=1 - bad, p50=p50, p95=p95, p99=p95
-    )
-
-
-def draw(buckets: list[Bucket], spans: list[Span] | None = None, interval_s: int = 60) -> chart.Chart:
-    span = chart.RANGES["1h"]
-    return chart.draw(span.window(1, NOW), buckets, spans or [], interval_s=interval_s, columns=span.columns, now=NOW)
-
-
-def test_a_line_does_not_run_across_time_of_which_nothing_is_known() -> None:
-    drawn = draw([bucket(50), bucket(49), bucket(20), bucket(19), bucket(18, None, None), bucket(17)])
-    assert drawn.svg.count('class="line p50"') == 3
-    assert draw([bucket(50), bucket(45), bucket(40)], interval_s=300).svg.count('class="line p50"') == 1
-
-
-def test_down_time_is_shaded_from_the_transitions() -> None:
-    middle = NOW - timedelta(minutes=20)
-    spans = [Span(NOW - timedelta(minutes=30), middle, "down"), Span(middle, NOW, "up")]
-    drawn = draw([], spans)
-    assert drawn.svg.count("shade") == 1
-    assert "down from 2026-03-01 11:30:30 UTC to 2026-03-01 11:40:30 UTC" in drawn.svg
-
-
-def test_an_empty_chart_is_still_a_chart() -> None:
-    drawn = draw([])
-    assert "Latency chart without data" in drawn.svg
-    assert len(drawn.scale) == 5
-    assert drawn.scale[-1] == "0 ms"
-    assert len(drawn.ticks) == 7
-
-
-def test_the_scale_has_round_numbers() -> None:
-    assert draw([bucket(5, 10, 183)]).scale == ["200 ms", "150 ms", "100 ms", "50 ms", "0 ms"]
-    assert draw([bucket(5, 0.1, 0.2)]).scale[0] == "1.20 ms"
-
-
-@pytest.mark.parametrize("name", chart.RANGES)
-def test_no_range_has_more_points_than_a_screen(name: str) -> None:
-    span = chart.RANGES[name]
-    assert span.span_s / span.bucket_s <= 1500
-    window = span.window(1, NOW)
-    assert window.origin < NOW < window.ending
-    assert (window.ending - window.origin).total_seconds() == span.span_s

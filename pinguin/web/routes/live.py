@@ -16,8 +16,9 @@ from pinguin.errors import InvalidInput, NotFound, Unavailable
 from pinguin.store import listing, monitors, sessions, upkeep
 from pinguin.store.monitors import Filter
 from pinguin.web import asked as asking
-from pinguin.web import pushed, views
+from pinguin.web import monitor_page, pushed, views
 from pinguin.web.asked import ORDER
+from pinguin.web.channel_views import HELD
 from pinguin.web.database import connection
 from pinguin.web.hub import POLL_S
 from pinguin.web.routes.monitor import exists
@@ -93,11 +94,11 @@ async def poll_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
 
 
 class _Seen:
-    """What a page shows: the slot of its newest result, and the statuses (shown and real) that it was told last."""
+    """What a page shows: the slot of its newest result, and the statuses and incident that it was told last."""
 
     def __init__(self, slot: datetime | None) -> None:
         self.slot = slot
-        self.statuses = ("", "")
+        self.mark: object = None
 
 
 def _since(request: Req) -> datetime | None:
@@ -121,15 +122,15 @@ async def _list_news(request: Req, due: list[int], shown: Shown) -> Template:
 
 async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
     async with connection(of(request).pool) as conn:
-        head = await views.head(conn, monitor_id)
-        statuses = (head.monitor.status, head.monitor.real_status)
-        lines = await views.recent(conn, monitor_id, since=seen.slot)
-        turn = await views.turn(conn, monitor_id) if statuses != seen.statuses else None
+        head = await monitor_page.head(conn, monitor_id)
+        mark = await monitor_page.mark(conn, head.monitor)
+        lines = await monitor_page.recent(conn, head.monitor, since=seen.slot)
+        turn = await monitor_page.turn(conn, monitor_id) if mark != seen.mark else None
         push = await pushed.part(request, conn, head.monitor) if head.monitor.passive else None
-    seen.statuses = statuses
+    seen.mark = mark
     if lines:
         seen.slot = lines[0].result.scheduled_at
-    return render(request, "fragments/monitor_news.html", head=head, lines=lines, turn=turn, push=push)
+    return render(request, "fragments/monitor_news.html", head=head, lines=lines, turn=turn, push=push, held=HELD)
 
 
 def _text(request: Req, template: Template) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Response, get, post
@@ -9,14 +10,15 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from pinguin.errors import InvalidInput, NotFound, Unavailable
-from pinguin.store import channels, messages, monitors
-from pinguin.web import monitor_changes, pushed, views
+from pinguin.store import monitors
+from pinguin.web import monitor_changes, monitor_charts, monitor_page, pushed
 from pinguin.web.channel_views import HELD
-from pinguin.web.chart import RANGES, Range
+from pinguin.web.charts.view import RANGES, View, asked
 from pinguin.web.database import connection
 from pinguin.web.gate import EDITOR, principal
 from pinguin.web.service import Req, Web, is_fragment, of
 from pinguin.web.templating import render
+from pinguin.web.zones import zone
 
 NOTICES = {
     "asked": "Asked for a check. Its result appears here by itself.",
@@ -26,6 +28,8 @@ NOTICES = {
     "saved": "Saved.",
     "address": "There is a new address. Give it to the job; the old one is answered with 404.",
 }
+HEATS = {"30": 30, "90": 90}
+"""Days of the heat map, as addresses have them."""
 
 
 def exists(monitor_id: int) -> int:
@@ -35,45 +39,75 @@ def exists(monitor_id: int) -> int:
     return monitor_id
 
 
-def span(request: Req) -> Range:
-    name = request.query_params.get("range", "24h")
-    if name not in RANGES:
-        raise InvalidInput({"range": f"must be one of {', '.join(RANGES)}"})
-    return RANGES[name]
+def view(request: Req, now: datetime) -> View:
+    given = {name: request.query_params.get(name, "") for name in ("range", "from", "to")}
+    return asked(given, zone(request), now)
+
+
+def heat_days(request: Req) -> int | None:
+    """Over how many days the heat map is wanted; None: not yet."""
+    text = request.query_params.get("heat", "")
+    if text and text not in HEATS:
+        raise InvalidInput({"heat": f"must be one of {', '.join(HEATS)}"})
+    return HEATS.get(text)
 
 
 @get("/monitors/{monitor_id:int}")
 async def show_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
-    web = of(request)
-    before = views.place(request.query_params.get("before", ""))
+    web, now, here = of(request), datetime.now(UTC), zone(request)
+    shown, heat = view(request, now), heat_days(request)
     async with connection(web.pool) as conn:
-        story = await views.story(conn, exists(monitor_id), span(request), before)
-        told = await channels.told(conn, monitor_id)
-        notified = await messages.notified(conn, monitor_id)
-        pinged = story.head.monitor
-        push = await pushed.part(request, conn, pinged) if pinged.passive else None
-    kind = web.types.get(story.head.monitor.type)
+        story = await monitor_page.story(conn, exists(monitor_id), here)
+        monitor = story.head.monitor
+        panel = await monitor_charts.panel(conn, monitor, shown, here, now, web.settings.raw_retention_days)
+        hours = await monitor_page.by_hour(conn, monitor_id, here, heat) if heat else monitor_page.frame(here)
+        push = await pushed.part(request, conn, monitor) if monitor.passive else None
+    kind = web.types.get(monitor.type)
     return render(
         request,
         "pages/monitor.html",
         story=story,
-        told=told,
-        notified=notified,
+        panel=panel,
+        heat=hours,
         held=HELD,
         push=push,
         ranges=RANGES,
-        type_title=kind.title if kind else story.head.monitor.type,
-        before=before,
+        own_zone=_own(request),
+        type_title=kind.title if kind else monitor.type,
         notice=NOTICES.get(request.query_params.get("notice", ""), ""),
     )
 
 
 @get("/monitors/{monitor_id:int}/chart")
 async def show_chart(request: Req, monitor_id: FromPath[int]) -> Template:
+    now, here = datetime.now(UTC), zone(request)
+    shown = view(request, now)
     async with connection(of(request).pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
-        latency = await views.latency(conn, monitor, span(request))
-    return render(request, "fragments/chart.html", monitor=monitor, latency=latency, ranges=RANGES)
+        panel = await monitor_charts.panel(conn, monitor, shown, here, now, of(request).settings.raw_retention_days)
+    return render(request, "fragments/chart.html", monitor=monitor, panel=panel, ranges=RANGES, own_zone=_own(request))
+
+
+@get("/monitors/{monitor_id:int}/chart/days")
+async def show_days(request: Req, monitor_id: FromPath[int]) -> Template:
+    async with connection(of(request).pool) as conn:
+        monitor = await monitors.get(conn, exists(monitor_id))
+        days = await monitor_page.by_day(conn, monitor_id, zone(request))
+    return render(request, "fragments/days.html", monitor=monitor, days=days, own_zone=_own(request))
+
+
+@get("/monitors/{monitor_id:int}/chart/hours")
+async def show_hours(request: Req, monitor_id: FromPath[int]) -> Template:
+    here, days = zone(request), heat_days(request) or HEATS["90"]
+    async with connection(of(request).pool) as conn:
+        monitor = await monitors.get(conn, exists(monitor_id))
+        heat = await monitor_page.by_hour(conn, monitor_id, here, days)
+    return render(request, "fragments/hours.html", monitor=monitor, heat=heat, own_zone=_own(request))
+
+
+def _own(request: Req) -> str:
+    """The zone that the address asks for, to be kept in what it links to."""
+    return request.query_params.get("zone", "").strip()
 
 
 @post("/monitors/{monitor_id:int}/check", status_code=200)

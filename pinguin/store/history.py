@@ -1,0 +1,189 @@
+"""sql/queries/history.sql: one monitor's history as its page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from psycopg.rows import class_row
+
+from pinguin.db import Connection, queries
+from pinguin.store.pages import Beat, Ratio, ResultRow
+
+_SQL = queries("history")
+"""Those that read results or roll-ups are not prepared: a plan for any time at all opens every chunk there is."""
+
+Grain = Literal["raw", "hourly", "daily"]
+"""Where numbers come from."""
+Place = tuple[datetime, str | None]
+"""A slot (or hour, or day) and a region of it: after which row a page or part begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Checks in all, good ones (fine: up or degraded), and the latency of those that have one (good), in ms.
+
+    …_ms: what a phase takes in the mean. None where no check was good.
+    """
+
+    checks: int
+    fine: int
+    down: int
+    good: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    dns_ms: float | None
+    connect_ms: float | None
+    tls_ms: float | None
+    first_byte_ms: float | None
+    transfer_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket(Latency):
+    """The checks from `at` on, for one bucket's time."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    starts: datetime
+    ends: datetime
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time of one monitor's history, cut into buckets."""
+
+    monitor_id: int
+    origin: datetime
+    ending: datetime
+    bucket_s: int
+    grain: Grain
+
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "monitor": self.monitor_id,
+            "origin": self.origin,
+            "ending": self.ending,
+            "bucket_s": self.bucket_s,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where the time of a window went, in seconds; uptime: 0 to 1, None where nothing was monitored.
+
+    other_s: unknown, waiting or paused. incidents: those that touch the window.
+    """
+
+    uptime: float | None
+    up_s: float
+    down_s: float
+    maintenance_s: float
+    other_s: float
+    incidents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar day: its uptime, and the incident that took most of it, for so many of its seconds."""
+
+    day: date
+    uptime: float | None
+    up_s: float
+    down_s: float
+    incidents: int
+    incident_id: int | None
+    reason: str | None
+    message: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """An hour of the week, all of them together. weekday: 1 is Monday."""
+
+    weekday: int
+    hour: int
+    up_s: float
+    down_s: float
+
+    @property
+    def uptime(self) -> float | None:
+        known = self.up_s + self.down_s
+        return self.up_s / known if known else None
+
+
+async def latency(conn: Connection, window: Window) -> tuple[list[Bucket], Latency]:
+    """The buckets that hold a result, oldest first, and the whole window."""
+    async with conn.cursor(row_factory=class_row(Bucket)) as cursor:
+        await cursor.execute(_SQL[f"chart_{window.grain}"], window.parameters(), prepare=False)
+        *found, total = await cursor.fetchall()
+    return found, total
+
+
+async def spans(conn: Connection, window: Window) -> list[Span]:
+    """What its status was when, oldest first."""
+    async with conn.cursor(row_factory=class_row(Span)) as cursor:
+        await cursor.execute(_SQL["spans"], window.parameters(), prepare=False)
+        return await cursor.fetchall()
+
+
+async def account(conn: Connection, monitor_id: int, since: datetime, until: datetime) -> Account:
+    async with conn.cursor(row_factory=class_row(Account)) as cursor:
+        await cursor.execute(_SQL["account"], {"monitor": monitor_id, "since": since, "until": until})
+        found = await cursor.fetchone()
+    assert found is not None
+    return found
+
+
+async def days(conn: Connection, monitor_id: int, zone: str, most: int, now: datetime) -> list[Day]:
+    """The last `most` days of `zone`, today last, up to `now`."""
+    async with conn.cursor(row_factory=class_row(Day)) as cursor:
+        await cursor.execute(_SQL["days"], {"monitor": monitor_id, "zone": zone, "days": most, "now": now})
+        return await cursor.fetchall()
+
+
+async def hours(conn: Connection, monitor_id: int, zone: str, most_days: int, now: datetime) -> list[Hour]:
+    """The hours of the week of which something is known, over the last days of `zone`, up to `now`."""
+    async with conn.cursor(row_factory=class_row(Hour)) as cursor:
+        await cursor.execute(_SQL["hours"], {"monitor": monitor_id, "zone": zone, "days": most_days, "now": now})
+        return await cursor.fetchall()
+
+
+async def beats(conn: Connection, monitor_id: int, since: datetime, most: int) -> list[Beat]:
+    """Its last results, newest first; each region's is one of them."""
+    given = {"monitor": monitor_id, "since": since, "most": most}
+    async with conn.cursor(row_factory=class_row(Beat)) as cursor:
+        await cursor.execute(_SQL["beats"], given, prepare=False)
+        return await cursor.fetchall()
+
+
+async def ratios(conn: Connection, monitor_id: int, now: datetime) -> dict[str, Ratio]:
+    """By the labels of `pages.uptimes`."""
+    lengths = {"day": 1, "week": 7, "month": 30, "year": 365}
+    given = {name: now - timedelta(days=days) for name, days in lengths.items()}
+    async with conn.cursor(row_factory=class_row(Ratio)) as cursor:
+        await cursor.execute(_SQL["ratios"], given | {"monitor": monitor_id}, prepare=False)
+        return {ratio.label: ratio for ratio in await cursor.fetchall()}
+
+
+async def evidence(conn: Connection, incident_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    cursor = await conn.execute(_SQL["evidence"], {"ids": list(incident_ids)})
+    return dict(await cursor.fetchall())
+
+
+async def results(
+    conn: Connection, monitor_id: int, *, before: Place, since: datetime, most: int, status: str | None = None
+) -> list[ResultRow]:
+    """Raw results from `since` on, newest first and by region; `before` is the slot and region of the last one seen."""
+    given = {"monitor": monitor_id, "before": before[0], "before_region": before[1], "since": since, "most": most}
+    async with conn.cursor(row_factory=class_row(ResultRow)) as cursor:
+        await cursor.execute(_SQL["results"], given | {"status": status}, prepare=False)
+        return await cursor.fetchall()

@@ -1,0 +1,109 @@
+"""A bar a day: how much of it was up, told apart by shape as well as by colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+
+from pinguin.store.history import Day
+from pinguin.wallclock import instant
+from pinguin.web.charts.view import View
+from pinguin.web.words import STATUS_WORDS, duration, number, percent
+
+DAYS = 90
+STEP = 10
+HEIGHT = 40
+
+_SHAPES = {
+    "up": "M{0} 2h8v36h-8z",
+    "brief": "M{0} 14h8v24h-8z",
+    "long": "M{0} 27h8v11h-8z",
+    "none": "M{0} 18h8v4h-8z",
+}
+_DOWN = {"brief": "M{0} 2h8v9h-8z", "long": "M{0} 2h8v22h-8z", "down": "M{0} 2h8v14l-8 5zM{0} 25l8-5v18h-8z"}
+"""A whole bar; one with a small or a large red top; a broken red one; a line where nothing was monitored."""
+KINDS = {
+    "up": "no downtime",
+    "brief": "under 1 % down",
+    "long": "1 to 10 % down",
+    "down": "more",
+    "none": "not monitored",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The bars. view: of a day, to look at it closer. worst_s: the longest part of a day that an incident took."""
+
+    svg: Markup
+    rows: Sequence[tuple[Day, View]]
+    zone: str
+
+    @property
+    def kinds(self) -> dict[str, Markup]:
+        """What each shape means: its picture by words."""
+        return {words: Markup(_bar(name, 1)) for name, words in KINDS.items()}  # noqa: S704 — our own
+
+
+def draw(found: Sequence[Day], zone: ZoneInfo) -> Days:
+    parts = [
+        f'{_bar(kind(day), place * STEP + 1)}<rect class="hit" data-day="{day.day}" x="{place * STEP}" y="0"'
+        f' width="{STEP}" height="{HEIGHT}"><title>{escape(_words(day))}</title></rect>'
+        for place, day in enumerate(found)
+    ]
+    svg = Markup(  # noqa: S704 — numbers, and words that are escaped where they are made
+        f'<svg class="plot days" role="img" aria-label="{escape(_summary(found))}"'
+        f' viewBox="0 0 {len(found) * STEP} {HEIGHT}" preserveAspectRatio="none">{"".join(parts)}</svg>'
+    )
+    return Days(svg, [(day, _view(day, zone)) for day in found], zone.key)
+
+
+def _bar(what: str, x: int) -> str:
+    drawn = ""
+    if what in _SHAPES:
+        drawn += f'<path class="d-{"none" if what == "none" else "up"}" d="{_SHAPES[what].format(x)}"/>'
+    if what in _DOWN:
+        drawn += f'<path class="d-down" d="{_DOWN[what].format(x)}"/>'
+    return drawn
+
+
+def kind(day: Day) -> str:
+    """Which shape it has: one of `KINDS`."""
+    if day.uptime is None:
+        return "none"
+    if not day.down_s:
+        return "up"
+    return "brief" if day.uptime > 0.99 else "long" if day.uptime > 0.9 else "down"
+
+
+def _view(day: Day, zone: ZoneInfo) -> View:
+    midnight = datetime(day.day.year, day.day.month, day.day.day)
+    return View(instant(midnight, zone), instant(midnight + timedelta(days=1), zone))
+
+
+def _words(day: Day) -> str:
+    if day.uptime is None:
+        return f"{day.day} · not monitored"
+    parts = [f"{day.day}", f"uptime {percent(day.uptime)}"]
+    if day.down_s:
+        parts.append(f"{STATUS_WORDS['down']} for {duration(day.down_s)}")
+    if day.incidents:
+        parts.append(f"{number(day.incidents)} incident{'' if day.incidents == 1 else 's'}")
+        parts.append(f"worst: {day.message or day.reason}, {duration(day.seconds)}")
+    return " · ".join(parts)
+
+
+def _summary(found: Sequence[Day]) -> str:
+    known = [day for day in found if day.uptime is not None]
+    bad = [day for day in known if day.down_s]
+    if not known:
+        return f"Uptime by day: nothing was monitored in the last {len(found)} days"
+    words = f"Uptime by day: of {len(known)} monitored days {len(bad)} had downtime"
+    if bad:
+        worst = min(bad, key=lambda day: day.uptime or 0)
+        words += f", most of it {worst.day}, {percent(worst.uptime)} up"
+    return f"{words}. The table below has all values."

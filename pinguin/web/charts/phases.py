@@ -1,0 +1,76 @@
+"""Where the time of a check goes: its phases' means, one upon the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pinguin.model import PHASES
+from pinguin.store.history import Bucket, Latency, Span, Window
+from pinguin.web.charts.plot import POINTS, Chart, Plot, runs, top
+from pinguin.web.words import exact, latency
+
+COLUMNS = tuple(f"{name}_ms" for name in PHASES)
+
+
+def used(total: Latency) -> list[str]:
+    """The phases that this monitor's checks have."""
+    return [name for name in PHASES if getattr(total, f"{name}_ms") is not None]
+
+
+def draw(
+    window: Window, buckets: Sequence[Bucket], spans: Sequence[Span], names: Sequence[str], *,
+    interval_s: int, columns: int, now: datetime,
+) -> Chart:  # fmt: skip
+    """Of the buckets that have phases. Where the chart would have too many points, two neighbours become one."""
+    timed = [bucket for bucket in buckets if bucket.good and _height(bucket)]
+    while len(timed) * len(names) > POINTS:
+        window = replace(window, bucket_s=window.bucket_s * 2)
+        timed = _in_pairs(window, timed)
+    plot = Plot(window, top(max((_height(bucket) for bucket in timed), default=0.0)), now)
+    parts = list(plot.shades(spans))
+    for run in runs(timed, max(window.bucket_s, interval_s) * 1.6):
+        lower = [0.0] * len(run)
+        for name in names:
+            upper = [ms + (getattr(bucket, f"{name}_ms") or 0) for ms, bucket in zip(lower, run, strict=True)]
+            edges = [[(plot.middle(b), plot.y(ms)) for ms, b in zip(edge, run, strict=True)] for edge in (upper, lower)]
+            parts.append(plot.area(edges[0], edges[1], f"p-{name}"))
+            lower = upper
+    parts += [plot.hit(bucket, _words(bucket, names)) for bucket in timed]
+    return Chart(plot.svg(_summary(timed), parts), plot.labels(), plot.ticks(columns), timed)
+
+
+def _height(bucket: Bucket) -> float:
+    return sum(getattr(bucket, column) or 0.0 for column in COLUMNS)
+
+
+def _in_pairs(window: Window, buckets: Sequence[Bucket]) -> list[Bucket]:
+    """Neighbours together, weighted by their checks. Their percentiles cannot be: those of the first stay."""
+    length = timedelta(seconds=window.bucket_s)
+    pairs: dict[datetime, list[Bucket]] = {}
+    for bucket in buckets:
+        pairs.setdefault(window.origin + (bucket.at - window.origin) // length * length, []).append(bucket)
+    return [_together(at, pair) for at, pair in pairs.items()]
+
+
+def _together(at: datetime, pair: Sequence[Bucket]) -> Bucket:
+    good = sum(bucket.good for bucket in pair)
+    means: Any = {column: sum((getattr(b, column) or 0.0) * b.good for b in pair) / good for column in COLUMNS}
+    return replace(pair[0], at=at, good=good, **means)
+
+
+def _words(bucket: Bucket, names: Sequence[str]) -> str:
+    times = [(name, getattr(bucket, f"{name}_ms")) for name in names]
+    return " · ".join([exact(bucket.at), *(f"{name.replace('_', ' ')} {latency(ms)}" for name, ms in times if ms)])
+
+
+def _summary(buckets: Sequence[Bucket]) -> str:
+    if not buckets:
+        return "Chart of phases without data"
+    slowest = max(buckets, key=_height)
+    return (
+        f"Chart of phases: together they take at most {latency(_height(slowest))}, at {exact(slowest.at)}."
+        " The table below has all values."
+    )

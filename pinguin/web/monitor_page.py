@@ -1,0 +1,162 @@
+"""What a monitor's page shows, put together from a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from pinguin.db import Connection
+from pinguin.errors import InvalidInput
+from pinguin.model import Status
+from pinguin.store import channels, history, incidents, maintenance_windows, messages, monitors, pages
+from pinguin.store.channels import Told
+from pinguin.store.history import Place
+from pinguin.store.incidents import Filter, Incident
+from pinguin.store.maintenance_windows import MonitorWindow
+from pinguin.store.messages import Notified
+from pinguin.store.monitors import Monitor
+from pinguin.store.pages import Ratio, ResultRow, Uptime
+from pinguin.web import beats, seen, views
+from pinguin.web.charts import days, hours
+from pinguin.web.charts.days import Days
+from pinguin.web.charts.hours import Heat
+from pinguin.web.seen import Seen
+from pinguin.web.service import aware
+from pinguin.web.views import Line
+
+RESULTS = 30
+INCIDENTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The top of the page. windows: the maintenance that it is in now."""
+
+    monitor: Monitor
+    bar: Markup
+    windows: Sequence[MonitorWindow]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What changes with a monitor's status, or with what becomes of its incident.
+
+    evidence: by incident. told: whom alerts go to; notified: what was told.
+    """
+
+    uptimes: Sequence[tuple[Uptime, Ratio | None]]
+    incidents: Sequence[Incident]
+    evidence: Mapping[int, Seen]
+    told: Sequence[Told]
+    notified: Sequence[Notified]
+
+    @property
+    def open(self) -> Incident | None:
+        newest = self.incidents[0] if self.incidents else None
+        return newest if newest and newest.ended_at is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All of the page but the charts. facts: what the newest check saw. older: whether there are more results."""
+
+    head: Head
+    turn: Turn
+    lines: Sequence[Line]
+    older: str
+    facts: Seen
+    days: Days
+
+
+async def story(conn: Connection, monitor_id: int, zone: ZoneInfo) -> Story:
+    top = await head(conn, monitor_id)
+    lines = await recent(conn, top.monitor)
+    return Story(
+        head=top,
+        turn=await turn(conn, monitor_id),
+        lines=lines,
+        older=cursor(lines[-1].result) if len(lines) == RESULTS else "",
+        facts=seen.newest([line.result for line in lines]),
+        days=await by_day(conn, monitor_id, zone),
+    )
+
+
+async def head(conn: Connection, monitor_id: int) -> Head:
+    monitor = await monitors.get(conn, monitor_id)
+    now = datetime.now(UTC)
+    found = await history.beats(conn, monitor_id, _lately(monitor, now), beats.BEATS * len(monitor.regions))
+    in_maintenance = monitor.status == Status.MAINTENANCE
+    windows = await maintenance_windows.of_monitor(conn, monitor_id, now, now) if in_maintenance else []
+    return Head(monitor, views.bar(monitor, found), windows)
+
+
+async def turn(conn: Connection, monitor_id: int) -> Turn:
+    ratios = await history.ratios(conn, monitor_id, datetime.now(UTC))
+    uptimes = [(each, ratios.get(each.label)) for each in await pages.uptimes(conn, monitor_id)]
+    found = await incidents.listed(conn, Filter(monitor=monitor_id), most=INCIDENTS)
+    evidence = await history.evidence(conn, [each.id for each in found])
+    return Turn(
+        uptimes,
+        found,
+        {number: seen.of(each) for number, each in evidence.items()},
+        await channels.told(conn, monitor_id),
+        await messages.notified(conn, monitor_id),
+    )
+
+
+async def mark(conn: Connection, monitor: Monitor) -> object:
+    """What `turn` shows, in short: where this is the same, there is nothing to tell."""
+    found = await incidents.listed(conn, Filter(monitor=monitor.id), most=1)
+    state = [(each.id, each.state, each.snoozed_until) for each in found]
+    notified = await messages.notified(conn, monitor.id)
+    return monitor.status, monitor.real_status, state, notified
+
+
+async def recent(conn: Connection, monitor: Monitor, *, since: datetime | None = None) -> list[Line]:
+    """Up to `RESULTS` lines, newest first: since then, or as far back as beats are shown."""
+    now = datetime.now(UTC)
+    begin = since + timedelta(microseconds=1) if since else _lately(monitor, now)
+    found = await history.results(conn, monitor.id, before=(now + timedelta(days=1), None), since=begin, most=RESULTS)
+    return [Line(result, views.phases(result)) for result in found]
+
+
+async def by_day(conn: Connection, monitor_id: int, zone: ZoneInfo) -> Days:
+    found = await history.days(conn, monitor_id, zone.key, days.DAYS, datetime.now(UTC))
+    return days.draw(found, zone)
+
+
+async def by_hour(conn: Connection, monitor_id: int, zone: ZoneInfo, most_days: int) -> Heat:
+    """The heat map; `frame` has the same size."""
+    found = await history.hours(conn, monitor_id, zone.key, most_days, datetime.now(UTC))
+    return hours.draw(found, most_days, zone.key)
+
+
+def frame(zone: ZoneInfo) -> Heat:
+    """Where the heat map comes to be: it takes longer than the rest of the page."""
+    return hours.draw([], hours.MOST_DAYS, zone.key, pending=True)
+
+
+def cursor(last: ResultRow) -> str:
+    return f"{last.scheduled_at.isoformat()}_{last.region}"
+
+
+def place(text: str) -> Place | None:
+    """What `cursor` wrote. Raises `InvalidInput`."""
+    if not text:
+        return None
+    moment, _, region = text.partition("_")
+    at = aware(moment.replace(" ", "+"))
+    if at is None or not 1970 <= at.year <= 9000 or not region.isprintable():
+        raise InvalidInput({"before": "is not a place among the results; start from the monitor's page"})
+    return at, region or None
+
+
+def _lately(monitor: Monitor, now: datetime) -> datetime:
+    """So long ago that the newest results are behind it; a monitor long paused does not read all there is."""
+    if monitor.passive:  # whose runs may be weeks apart; and there are few of them
+        return now - timedelta(days=91)
+    return now - timedelta(seconds=max(monitor.interval_s * 120, 86400))

@@ -1,0 +1,272 @@
+-- One monitor's history as its page shows it: charts, days, hours of the week, and downloads.
+
+-- name: chart_raw
+-- Latency of the good checks in buckets, and of the whole span (where `at` is null), from raw results. Phases are means
+-- over the good checks, so that together they are no more than the mean latency.
+select time_bucket(%(bucket_s)s * interval '1 second', scheduled_at, origin => %(origin)s::timestamptz) as at,
+  count(*) as checks, count(*) filter (where fine) as fine, count(*) filter (where status = 'down') as down,
+  count(latency_ms) filter (where fine) as good,
+  percentile_cont(0.5) within group (order by latency_ms) filter (where fine) as p50,
+  percentile_cont(0.95) within group (order by latency_ms) filter (where fine) as p95,
+  percentile_cont(0.99) within group (order by latency_ms) filter (where fine) as p99,
+  sum(dns_ms::double precision) filter (where fine) / nullif(count(latency_ms) filter (where fine), 0) as dns_ms,
+  sum(connect_ms::double precision) filter (where fine) / nullif(count(latency_ms) filter (where fine), 0) as connect_ms,
+  sum(tls_ms::double precision) filter (where fine) / nullif(count(latency_ms) filter (where fine), 0) as tls_ms,
+  sum(first_byte_ms::double precision) filter (where fine) / nullif(count(latency_ms) filter (where fine), 0) as first_byte_ms,
+  sum(transfer_ms::double precision) filter (where fine) / nullif(count(latency_ms) filter (where fine), 0) as transfer_ms
+from (
+  select scheduled_at, status, status in ('up', 'degraded') as fine, latency_ms, dns_ms, connect_ms, tls_ms,
+    first_byte_ms, transfer_ms
+  from results
+  where monitor_id = %(monitor)s and scheduled_at >= %(origin)s and scheduled_at < %(ending)s) r
+group by grouping sets ((1), ())
+order by at nulls last
+
+-- name: chart_hourly
+-- The same from hourly roll-ups. Adds up only the bins in use and ranks them in one pass: histogram_sum() and
+-- histogram_percentile() give the same numbers, but take four times as long over the 720 hours of a month.
+with hours as (
+  select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
+    checks, up + degraded as fine, down, latency_count, latency_histogram, dns_ms_sum, connect_ms_sum, tls_ms_sum,
+    first_byte_ms_sum, transfer_ms_sum
+  from results_hourly
+  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
+), counted as (
+  select at, sum(checks)::bigint as checks, sum(fine)::bigint as fine, sum(down)::bigint as down,
+    sum(latency_count)::bigint as good, sum(dns_ms_sum) as dns, sum(connect_ms_sum) as connect, sum(tls_ms_sum) as tls,
+    sum(first_byte_ms_sum) as first_byte, sum(transfer_ms_sum) as transfer
+  from hours
+  group by grouping sets ((at), ())
+), bins as (
+  select at, bin, sum(n)::double precision as n
+  from hours, unnest(latency_histogram) with ordinality used (n, bin)
+  where n > 0
+  group by grouping sets ((at, bin), (bin))
+), ranked as (
+  select at, bin, sum(n) over (partition by at order by bin) as seen, sum(n) over (partition by at) as total
+  from bins
+), placed as (
+  select at, min(bin) filter (where seen >= 0.5::double precision * total) as p50,
+    min(bin) filter (where seen >= 0.95::double precision * total) as p95,
+    min(bin) filter (where seen >= 0.99::double precision * total) as p99
+  from ranked
+  group by at
+), percentiles as (
+  select at, exp(-2 + 14.0::double precision / 240 * least(greatest(p50 - 1.5, 0), 240)) as p50,
+    exp(-2 + 14.0::double precision / 240 * least(greatest(p95 - 1.5, 0), 240)) as p95,
+    exp(-2 + 14.0::double precision / 240 * least(greatest(p99 - 1.5, 0), 240)) as p99
+  from placed
+)
+select c.at, coalesce(checks, 0) as checks, coalesce(fine, 0) as fine, coalesce(down, 0) as down,
+  coalesce(good, 0) as good, p50, p95, p99, dns / nullif(good, 0) as dns_ms, connect / nullif(good, 0) as connect_ms,
+  tls / nullif(good, 0) as tls_ms, first_byte / nullif(good, 0) as first_byte_ms,
+  transfer / nullif(good, 0) as transfer_ms
+from counted c left join percentiles p on p.at is not distinct from c.at
+order by c.at nulls last
+
+-- name: chart_daily
+-- The same from daily roll-ups.
+with days as (
+  select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
+    checks, up + degraded as fine, down, latency_count, latency_histogram, dns_ms_sum, connect_ms_sum, tls_ms_sum,
+    first_byte_ms_sum, transfer_ms_sum
+  from results_daily
+  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
+), counted as (
+  select at, sum(checks)::bigint as checks, sum(fine)::bigint as fine, sum(down)::bigint as down,
+    sum(latency_count)::bigint as good, sum(dns_ms_sum) as dns, sum(connect_ms_sum) as connect, sum(tls_ms_sum) as tls,
+    sum(first_byte_ms_sum) as first_byte, sum(transfer_ms_sum) as transfer
+  from days
+  group by grouping sets ((at), ())
+), bins as (
+  select at, bin, sum(n)::double precision as n
+  from days, unnest(latency_histogram) with ordinality used (n, bin)
+  where n > 0
+  group by grouping sets ((at, bin), (bin))
+), ranked as (
+  select at, bin, sum(n) over (partition by at order by bin) as seen, sum(n) over (partition by at) as total
+  from bins
+), placed as (
+  select at, min(bin) filter (where seen >= 0.5::double precision * total) as p50,
+    min(bin) filter (where seen >= 0.95::double precision * total) as p95,
+    min(bin) filter (where seen >= 0.99::double precision * total) as p99
+  from ranked
+  group by at
+), percentiles as (
+  select at, exp(-2 + 14.0::double precision / 240 * least(greatest(p50 - 1.5, 0), 240)) as p50,
+    exp(-2 + 14.0::double precision / 240 * least(greatest(p95 - 1.5, 0), 240)) as p95,
+    exp(-2 + 14.0::double precision / 240 * least(greatest(p99 - 1.5, 0), 240)) as p99
+  from placed
+)
+select c.at, coalesce(checks, 0) as checks, coalesce(fine, 0) as fine, coalesce(down, 0) as down,
+  coalesce(good, 0) as good, p50, p95, p99, dns / nullif(good, 0) as dns_ms, connect / nullif(good, 0) as connect_ms,
+  tls / nullif(good, 0) as tls_ms, first_byte / nullif(good, 0) as first_byte_ms,
+  transfer / nullif(good, 0) as transfer_ms
+from counted c left join percentiles p on p.at is not distinct from c.at
+order by c.at nulls last
+
+-- name: spans
+-- Which status it had when, within a window, to shade the chart.
+with t as (
+  (select at, to_status, id from transitions
+    where monitor_id = %(monitor)s and at <= %(origin)s order by at desc, id desc limit 1)
+  union all
+  (select at, to_status, id from transitions
+    where monitor_id = %(monitor)s and at > %(origin)s and at < %(ending)s order by at desc, id desc limit 500)
+)
+select greatest(at, %(origin)s::timestamptz) as starts,
+  least(lead(at, 1, 'infinity') over (order by at, id), %(ending)s::timestamptz) as ends, to_status::text as status
+from t
+order by at, id
+
+-- name: account
+-- Where the time of a window went, in seconds by uptime's policy; uptime() gives the same share. And its incidents.
+select up_s / nullif(up_s + down_s, 0) as uptime, up_s, down_s, maintenance_s, other_s, incidents
+from (
+  select coalesce(sum(seconds) filter (where status in ('up', 'degraded')), 0) as up_s,
+    coalesce(sum(seconds) filter (where status = 'down'), 0) as down_s,
+    coalesce(sum(seconds) filter (where status = 'maintenance'), 0) as maintenance_s,
+    coalesce(sum(seconds) filter (where status in ('unknown', 'pending', 'paused')), 0) as other_s
+  from status_seconds(array[%(monitor)s]::bigint[], %(since)s, %(until)s)) spent
+cross join (
+  select count(*) as incidents
+  from incidents
+  where monitor_id = %(monitor)s and started_at < %(until)s and coalesce(ended_at, 'infinity') > %(since)s) counted
+
+-- name: days
+-- Uptime by calendar day of a zone, by the policy of uptime(): what is up and down, less the maintenance that uptime
+-- leaves out, cut at the zone's midnights. And each day's incidents, with the one that took most of it.
+with bounds as (
+  select last - (%(days)s::integer - 1) as first, last,
+    (last - (%(days)s::integer - 1))::timestamp at time zone %(zone)s as starts
+  from (select (%(now)s::timestamptz at time zone %(zone)s)::date as last) today
+), changes as (
+  select t.to_status as status, greatest(t.at, b.starts) as starts,
+    least(lead(t.at, 1, 'infinity') over (order by t.at, t.id), %(now)s::timestamptz) as ends
+  from bounds b
+  cross join lateral (
+    (select at, id, to_status from transitions
+      where monitor_id = %(monitor)s and at <= b.starts order by at desc, id desc limit 1)
+    union all
+    select at, id, to_status from transitions
+    where monitor_id = %(monitor)s and at > b.starts and at < %(now)s) t
+), kept as (
+  select status = 'down' as down, range_agg(tstzrange(starts, ends)) - coalesce((
+      select windows from bounds b, monitor_windows(array[%(monitor)s]::bigint[], b.starts, %(now)s::timestamptz)),
+    '{}') as spans
+  from changes
+  where starts < ends and status in ('up', 'degraded', 'down')
+  group by 1
+), pieces as (
+  select down, day::date as day, least(upper(span), (day + interval '1 day') at time zone %(zone)s)
+    - greatest(lower(span), day at time zone %(zone)s) as length
+  from kept
+  cross join unnest(spans) span
+  cross join lateral generate_series(date_trunc('day', lower(span) at time zone %(zone)s),
+    upper(span) at time zone %(zone)s, interval '1 day') day
+), spent as (
+  select day, coalesce(sum(extract(epoch from length)) filter (where not down), 0)::double precision as up_s,
+    coalesce(sum(extract(epoch from length)) filter (where down), 0)::double precision as down_s
+  from pieces
+  where length > interval '0'
+  group by day
+), cases as (
+  select day::date as day, i.id, i.reason, i.message, least(coalesce(i.ended_at, %(now)s), (day + interval '1 day') at time zone %(zone)s)
+    - greatest(i.started_at, day at time zone %(zone)s) as length
+  from bounds b
+  join incidents i on i.monitor_id = %(monitor)s and i.started_at < %(now)s
+    and coalesce(i.ended_at, 'infinity') > b.starts
+  cross join lateral generate_series(date_trunc('day', greatest(i.started_at, b.starts) at time zone %(zone)s),
+    least(coalesce(i.ended_at, %(now)s), %(now)s) at time zone %(zone)s, interval '1 day') day
+), worst as (
+  select distinct on (day) day, id, reason, message, extract(epoch from length)::double precision as seconds,
+    count(*) over (partition by day) as incidents
+  from cases
+  where length > interval '0'
+  order by day, length desc, id
+)
+select each.day::date as day, s.up_s / nullif(s.up_s + s.down_s, 0) as uptime, coalesce(s.up_s, 0) as up_s,
+  coalesce(s.down_s, 0) as down_s, coalesce(w.incidents, 0) as incidents, w.id as incident_id, w.reason, w.message,
+  w.seconds
+from bounds b
+cross join lateral generate_series(b.first, b.last, interval '1 day') each (day)
+left join spent s on s.day = each.day::date
+left join worst w on w.day = each.day::date
+order by each.day
+
+-- name: hours
+-- Uptime by weekday (1: Monday) and hour of a zone, over its last days. In half hours, because zones are shifted by them.
+with bounds as (
+  select ((%(now)s::timestamptz at time zone %(zone)s)::date - (%(days)s::integer - 1))::timestamp
+    at time zone %(zone)s as starts
+), changes as (
+  select t.to_status as status, greatest(t.at, b.starts) as starts,
+    least(lead(t.at, 1, 'infinity') over (order by t.at, t.id), %(now)s::timestamptz) as ends
+  from bounds b
+  cross join lateral (
+    (select at, id, to_status from transitions
+      where monitor_id = %(monitor)s and at <= b.starts order by at desc, id desc limit 1)
+    union all
+    select at, id, to_status from transitions
+    where monitor_id = %(monitor)s and at > b.starts and at < %(now)s) t
+), kept as (
+  select status = 'down' as down, range_agg(tstzrange(starts, ends)) - coalesce((
+      select windows from bounds b, monitor_windows(array[%(monitor)s]::bigint[], b.starts, %(now)s::timestamptz)),
+    '{}') as spans
+  from changes
+  where starts < ends and status in ('up', 'degraded', 'down')
+  group by 1
+), pieces as (
+  select down, half at time zone %(zone)s as local, least(upper(span), half + interval '30 minutes')
+    - greatest(lower(span), half) as length
+  from kept
+  cross join unnest(spans) span
+  cross join lateral generate_series(date_trunc('hour', lower(span), %(zone)s), upper(span), interval '30 minutes') half
+)
+select extract(isodow from local)::integer as weekday, extract(hour from local)::integer as hour,
+  coalesce(sum(extract(epoch from length)) filter (where not down), 0)::double precision as up_s,
+  coalesce(sum(extract(epoch from length)) filter (where down), 0)::double precision as down_s
+from pieces
+where length > interval '0'
+group by 1, 2
+order by 1, 2
+
+-- name: beats
+-- Its last results since a time that the planner knows: it leaves out all other chunks.
+select monitor_id, scheduled_at, region, status::text as status, reason, message, latency_ms
+from results
+where monitor_id = %(monitor)s and scheduled_at > %(since)s
+order by scheduled_at desc
+limit %(most)s
+
+-- name: ratios
+-- Checks of the windows of uptimes(): good ones (up, degraded) of the judged ones. Hours up to 30 days, days for the year.
+with h as (
+  select bucket, up + degraded as good, up + degraded + down as judged
+  from results_hourly
+  where monitor_id = %(monitor)s and bucket > %(month)s
+)
+select '24 h' as label, sum(good)::bigint as good, sum(judged)::bigint as judged from h where bucket > %(day)s
+union all
+select '7 d', sum(good)::bigint, sum(judged)::bigint from h where bucket > %(week)s
+union all
+select '30 d', sum(good)::bigint, sum(judged)::bigint from h
+union all
+select '1 y', sum(up + degraded)::bigint, sum(up + degraded + down)::bigint
+from results_daily
+where monitor_id = %(monitor)s and bucket > %(year)s
+
+-- name: evidence
+-- What the check saw that made each of these incidents sure.
+select id, evidence from incidents where id = any(%(ids)s)
+
+-- name: results
+-- Raw results, newest first and by region; the cursor is the last row's slot and region, or a slot alone.
+select scheduled_at, region, status::text as status, reason, message, latency_ms, dns_ms, connect_ms, tls_ms,
+  first_byte_ms, transfer_ms, started_at, recorded_at, evidence
+from results
+where monitor_id = %(monitor)s and scheduled_at <= %(before)s and scheduled_at >= %(since)s
+  and (scheduled_at < %(before)s or region > %(before_region)s::text)
+  and (%(status)s::monitor_status is null or status = %(status)s::monitor_status)
+order by scheduled_at desc, region
+limit %(most)s
