@@ -20,6 +20,7 @@ First steps:
   pinguin up         everything on this machine, with an embedded database and Redis
   pinguin demo       targets that work, fail and flap, and a monitor for each (while `pinguin up` runs)
   pinguin doctor     what is missing or wrong, and what to do about it
+  pinguin rescue     a new password for somebody who cannot sign in any more
   pinguin check      one check from here: pinguin check http https://example.org --slow-ms 500
 
 Each process by itself, on as many machines as you like (they need PINGUIN_DATABASE_URL and PINGUIN_REDIS_URL):
@@ -98,6 +99,19 @@ async def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
     return await demo(settings, arguments.port)
 
 
+async def _rescue(settings: Settings, arguments: argparse.Namespace) -> int:
+    """a new password for somebody who cannot sign in any more: prints a one-time link"""
+    from pinguin.rescue import rescue
+
+    return await rescue(
+        settings,
+        arguments.name,
+        factor=arguments.second_factor,
+        revoke=arguments.tokens,
+        owner=arguments.owner,
+    )
+
+
 async def _check(settings: Settings, arguments: argparse.Namespace) -> int:
     """run one check from here, and show its phases, conditions and evidence"""
     from pinguin.check_command import check
@@ -115,7 +129,7 @@ async def _replay(settings: Settings, arguments: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {
     function.__name__.removeprefix("_"): function
-    for function in (_up, _scheduler, _worker, _web, _migrate, _doctor, _check, _replay, _psql, _demo)
+    for function in (_up, _scheduler, _worker, _web, _migrate, _doctor, _rescue, _check, _replay, _psql, _demo)
 }
 
 
@@ -141,11 +155,20 @@ def parser() -> argparse.ArgumentParser:
             )
         if name == "psql":
             command.usage = "pinguin psql [what psql itself understands, such as -c SQL]"
+        if name == "rescue":
+            _rescue_options(command)
         if name == "demo":
             command.add_argument(
                 "--port", type=int, default=8100, help="first port of the targets on 127.0.0.1 (default: 8100)"
             )
     return top
+
+
+def _rescue_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", nargs="?", metavar="NAME", help="of the account; without one, all are listed")
+    command.add_argument("--second-factor", action="store_true", help="take the second factor away too")
+    command.add_argument("--tokens", action="store_true", help="revoke their API tokens too")
+    command.add_argument("--owner", action="store_true", help="make them an owner")
 
 
 def _count(text: str) -> int:
