@@ -90,13 +90,15 @@ function words(mark) {
   return text.replace(STAMP, (stamp) => exact(new Date(stamp.replace(" UTC", "Z").replace(" ", "T"))));
 }
 
-function markAt(svg, x) {
+function markAt(svg, x, y) {
   const box = svg.getBoundingClientRect();
   const share = (x - box.left) / box.width;
   if (svg.matches(".beats")) return svg.children[Math.min(svg.children.length - 1, Math.floor(share * svg.children.length))];
-  const place = share * svg.viewBox.baseVal.width;
+  const across = share * svg.viewBox.baseVal.width;
+  const down = ((y - box.top) / box.height) * svg.viewBox.baseVal.height;
+  const within = (place, start, length) => place >= start.baseVal.value && place <= start.baseVal.value + length.baseVal.value;
+  const covers = (mark) => within(across, mark.x, mark.width) && (!svg.matches(".heat") || within(down, mark.y, mark.height));
   const marks = svg.querySelectorAll(svg.matches(".plot") ? ".hit" : "rect");
-  const covers = (mark) => place >= mark.x.baseVal.value && place <= mark.x.baseVal.value + mark.width.baseVal.value;
   return [...marks].find(covers) || [...svg.querySelectorAll(".shade")].find(covers);
 }
 
@@ -110,7 +112,7 @@ function startTips() {
   };
   const show = (event) => {
     const svg = event.target.closest && event.target.closest("svg.beats, svg.plot, svg.phases");
-    const mark = svg && markAt(svg, event.clientX);
+    const mark = svg && markAt(svg, event.clientX, event.clientY);
     const text = mark && words(mark);
     if (!text) return hide();
     if (marked && marked !== mark) marked.classList.remove("on");
