@@ -27,7 +27,13 @@ class MonitorFilter(Paged, kw_only=True, frozen=True):
     q: Annotated[Words | None, Meta(description="part of the name, the target or a tag")] = None
     status: Status | None = None
     type: Annotated[Words | None, Meta(description="a check type")] = None
-    tag: Words | None = None
+    tag: Annotated[list[Words], Meta(max_length=20, description="has all of these; may be given several times")] = (
+        msgspec.field(default_factory=list)
+    )
+    sort: Annotated[
+        Literal["status", "name", "latency", "uptime", "change", "interval"],
+        Meta(description="worst status, name, slowest, lowest uptime of the last day, latest change, shortest first"),
+    ] = "status"
 
 
 class MonitorState(msgspec.Struct, kw_only=True, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from pinguin.checks import runner
 from pinguin.errors import InvalidInput
 from pinguin.secrets import secret_fields
 from pinguin.store import monitors as store
-from pinguin.store.monitors import Filter, Listed, Place
+from pinguin.store.monitors import Filter, Place
 from pinguin.web import audited, monitor_changes
 from pinguin.web import saved as saved_secrets
 from pinguin.web.api import definitions
@@ -39,20 +40,14 @@ AnyCall = Call[Any, Any]
 
 @operation("GET", "/monitors")
 async def list_monitors(call: Call[MonitorFilter, NoBody]) -> Page[MonitorListed]:
-    """The monitors, the worst status first, then by name."""
-    wanted = call.query
-    found = await store.listed(
-        call.conn,
-        Filter(search=wanted.q, status=wanted.status, type=wanted.type, tag=wanted.tag),
-        after=place(wanted.cursor, Place),
-        most=wanted.limit + 1,
-    )
-    rows, following = cut(found, wanted.limit, _place)
+    """The monitors: the worst status first, then by name, unless they are to be sorted otherwise."""
+    asked = call.query
+    as_of = datetime.now(UTC) if asked.sort == "uptime" else None
+    start = place(asked.cursor, Place) or Place(-1e308, "", 0, as_of)
+    wanted = Filter(search=asked.q, status=asked.status, type=asked.type, tags=asked.tag)
+    found = await store.listed(call.conn, wanted, after=start, most=asked.limit + 1, sort=asked.sort)
+    rows, following = cut(found, asked.limit, lambda row: Place(row.rank, row.sort_name, row.id, start.as_of))
     return Page([listed(each) for each in rows], call.following(following))
-
-
-def _place(row: Listed) -> Place:
-    return Place(row.rank, row.sort_name, row.id)
 
 
 @operation("GET", "/monitors/{id:int}", etag=True)

@@ -101,6 +101,8 @@ class Operation:
 
     holds: a GET a connection, all else a transaction; what waits for other machines holds nothing.
     loose: `call.body` is not read; the handler reads `call.sent` itself.
+    secret: what is answered holds a secret, and is not kept for a second answer.
+    patience_s: how long it may wait for the database, if longer than most.
     media: what is answered, if not JSON.
     """
 
@@ -119,6 +121,8 @@ class Operation:
     if_match: bool
     holds: Holds
     loose: bool
+    secret: bool
+    patience_s: float | None
     media: tuple[str, ...]
 
     @property
@@ -154,7 +158,9 @@ class Operation:
         body = convert(sent, self.body) if self.body is not None and not self.loose else None
         call = Call(request, web, who, asked, sent, body, self.status)
         if self.method == "POST" and (key := request.headers.get("idempotency-key")) is not None:
-            return await idempotency.once(web.pool, who, key, request, sent, lambda finish: self._done(call, finish))
+            return await idempotency.once(
+                web.pool, who, key, request, sent, lambda finish: self._done(call, finish), keep=not self.secret
+            )
         return await self._done(call, None)
 
     async def _done(self, call: Call[Any, Any], finish: idempotency.Finish | None) -> Response[Any]:
@@ -165,7 +171,7 @@ class Operation:
                 async with connection(call.web.pool) as conn:
                     await finish(conn, answer)
         else:
-            async with connection(call.web.pool) as conn:
+            async with connection(call.web.pool, self.patience_s) as conn:
                 call.held = conn
                 if self.holds == "connection":
                     answer = self._response(call, await self.run(call))
@@ -208,6 +214,8 @@ def operation(
     if_match: bool = False,
     holds: Holds | None = None,
     loose: bool = False,
+    secret: bool = False,
+    patience_s: float | None = None,
     media: tuple[str, ...] = (JSON,),
 ) -> Callable[[Run], Operation]:
     """Its words are those of the function's docstring; its group is the module's name."""
@@ -232,6 +240,8 @@ def operation(
             if_match=if_match,
             holds=holds or ("connection" if method == "GET" else "transaction"),
             loose=loose,
+            secret=secret,
+            patience_s=patience_s,
             media=media,
         )
 

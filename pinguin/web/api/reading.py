@@ -40,33 +40,38 @@ class NoBody(Body, frozen=True):
 
 def query(request: Req, kind: type[T]) -> T:
     """Raises `InvalidInput` with every wrong name."""
-    sent: dict[str, str] = {}
-    wrong: dict[str, str] = {}
+    sent: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
-        if name in sent:
-            wrong[name] = "is given twice"
-        sent[name] = value
-    values: dict[str, Any] = {}
+        sent.setdefault(name, []).append(value)
     hints = get_type_hints(kind, include_extras=True)
-    fields = {each.encode_name: each for each in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
-    for name, text in sent.items():
-        if name not in fields:
-            known = ", ".join(fields) or "none"
-            wrong[name[:60]] = f"is not understood here; there are {known}"
-            continue
+    fields = {each.encode_name: hints[each.name] for each in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for name, texts in sent.items():
         try:
-            values[name] = _value(text, hints[fields[name].name])
+            if name not in fields:
+                raise InvalidInput({"": f"is not understood here; there are {', '.join(fields) or 'none'}"})
+            values[name] = _values(texts, fields[name])
         except InvalidInput as error:
-            wrong[name] = error.fields[""]
+            wrong[name[:60]] = error.fields[""]
     if wrong:
         raise InvalidInput(wrong)
     return convert(values, kind)
 
 
+def _values(texts: Sequence[str], kind: Any) -> Any:
+    found = _plain(kind)
+    if isinstance(found, inspect.ListType):
+        return [_value(text, str) for text in texts]
+    if len(texts) > 1:
+        raise InvalidInput({"": "is given twice"})
+    return _value(texts[0], kind)
+
+
 def _value(text: str, kind: Any) -> Any:
     if _CONTROL.search(text):
         raise InvalidInput({"": "must not contain control characters"})
-    if _is_moment(kind):
+    if isinstance(_plain(kind), inspect.DateTimeType):
         text = text.replace(" ", "+")  # a plus that nobody escaped
     try:
         value = msgspec.convert(text, kind, strict=False)
@@ -77,14 +82,15 @@ def _value(text: str, kind: Any) -> Any:
     return value
 
 
-def _is_moment(kind: Any) -> bool:
+def _plain(kind: Any) -> inspect.Type:
+    """Below annotations and `| None`."""
     found = inspect.type_info(kind)
     while isinstance(found, inspect.Metadata | inspect.UnionType):
         if isinstance(found, inspect.UnionType):
             found = next(each for each in found.types if not isinstance(each, inspect.NoneType))
         else:
             found = found.type
-    return isinstance(found, inspect.DateTimeType)
+    return found
 
 
 async def body(request: Req) -> dict[str, Any]:

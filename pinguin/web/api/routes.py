@@ -11,11 +11,27 @@ import msgspec
 from litestar import Response, Router, get
 
 from pinguin.web import gate
-from pinguin.web.api import channels, incidents, maintenance, meta, monitors, results
+from pinguin.web.api import (
+    bulk,
+    channels,
+    incidents,
+    logs,
+    maintenance,
+    meta,
+    monitors,
+    overview,
+    people,
+    pings,
+    results,
+    tokens,
+    types,
+)
 from pinguin.web.api.openapi import document
 from pinguin.web.api.operation import BASE, JSON, Operation
 
-MODULES: Sequence[ModuleType] = (monitors, results, incidents, maintenance, channels, meta)
+MODULES: Sequence[ModuleType] = (
+    overview, monitors, bulk, results, pings, incidents, maintenance, channels, logs, types, people, tokens, meta,
+)  # fmt: skip
 """In the order in which people read of them."""
 
 
