@@ -1,10 +1,11 @@
--- What the incidents of the last 90 days came of: by reason, how many, of how many monitors, how long in all and at a
--- time, how many of them two or more monitors had within a minute, and the host that had most.
+-- What outages come of
+-- The incidents of the last 90 days by reason: how many, of how many monitors, how long in all and at a time, how many of
+-- them two or more monitors had within a minute, and the host that had most.
 with recent as (
-  select i.id, i.monitor_id, i.reason, i.started_at, coalesce(i.ended_at, now()) - i.started_at as duration,
+  select i.id, i.monitor_id, i.reason, i.started_at, i.duration,
     lower(substring(m.target from '^(?:[a-z][a-z0-9+.-]*://)?(\[[^]]+\]|[^/:?#\s]+)')) as host
-  from incidents i
-  join monitors m on m.id = i.monitor_id
+  from history.incidents i
+  join history.monitors m on m.id = i.monitor_id
   where i.started_at >= now() - interval '90 days'
 ), judged as (
   select r.*, exists (

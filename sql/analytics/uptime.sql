@@ -1,30 +1,25 @@
--- Uptime of every monitor over a day, a week, a month and a year, weighted by time. The policy: up and degraded are up,
--- down is down, all else (unknown, pending, paused, maintenance) is not monitored time and counts as neither.
--- The share of good checks stands beside it, for comparison only: of whole hours within the day, else of whole days
--- (UTC), the oldest of which is in the window in part.
-with windows (name, length) as (
-  -- In hours: a day of the session's time zone may have 23 or 25.
-  values ('24 hours', interval '24 hours'), ('7 days', '168 hours'), ('30 days', '720 hours'), ('1 year', '8760 hours')
+-- Uptime within a window
+-- Weighted by time. The policy: up and degraded are up, down is down, all else (unknown, pending, paused, maintenance) is
+-- not monitored time and counts as neither. The share of good checks, of whole hours, stands beside it for comparison only.
+with asked as (select
+  null::bigint as monitor,  -- its number; null: every monitor
+  now() - interval '720 hours' as since,
+  now() as until
 ), checks as (
-  select w.name, r.monitor_id, sum(r.up + r.degraded)::double precision / nullif(sum(r.up + r.degraded + r.down), 0) as ratio
-  from windows w
-  join results_hourly r on r.bucket > now() - w.length
-  where w.name = '24 hours'
-  group by w.name, r.monitor_id
-  union all
-  select w.name, r.monitor_id, sum(r.up + r.degraded)::double precision / nullif(sum(r.up + r.degraded + r.down), 0) as ratio
-  from windows w
-  join results_daily r on r.bucket >= date_trunc('day', now() - w.length, 'UTC')
-  where w.name <> '24 hours'
-  group by w.name, r.monitor_id
+  select monitor_id, sum(up + degraded) as good, sum(up + degraded + down) as judged
+  from history.results_hourly
+  where bucket >= (select since from asked) and bucket < (select until from asked)
+    and monitor_id between coalesce((select monitor from asked), 0) and coalesce((select monitor from asked), 1e18::bigint)
+  group by monitor_id
 )
-select m.id, m.name, w.name as "window",
+select m.id, m.name,
   round((100 * u.uptime)::numeric, 4) as uptime_percent,
+  make_interval(secs => u.up_s) as up,
   make_interval(secs => u.down_s) as down,
   make_interval(secs => u.unmonitored_s) as unmonitored,
-  round((100 * c.ratio)::numeric, 4) as good_checks_percent
-from windows w
-cross join lateral uptime(array(select id from monitors where archived_at is null), now() - w.length, now()) u
-join monitors m on m.id = u.monitor_id
-left join checks c on c.monitor_id = u.monitor_id and c.name = w.name
-order by m.name, m.id, w.length;
+  round(100 * c.good / nullif(c.judged, 0), 4) as good_checks_percent
+from history.uptime((select since from asked), (select until from asked), (select monitor from asked)) u
+join history.monitors m on m.id = u.monitor_id
+left join checks c on c.monitor_id = u.monitor_id
+where u.up_s + u.down_s > 0 or m.deleted_at is null
+order by u.uptime nulls last, m.name, m.id;

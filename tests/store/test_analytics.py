@@ -46,7 +46,7 @@ async def test_every_question_can_be_asked_of_an_empty_database(pool: Pool, name
 
 
 async def test_uptime(pool: Pool, shop: int) -> None:
-    day = next(row for row in await ask(pool, "uptime.sql") if row["window"] == "24 hours")
+    day = next(row for row in await ask(pool, "uptime_windows.sql") if row["window"] == "24 hours")
     assert day["down"] == timedelta(minutes=10)
     assert float(day["uptime_percent"]) == pytest.approx(100 * 60 / 70, abs=0.3)  # up to a minute has passed since
     assert day["good_checks_percent"] == round(Decimal(6000) / 70, 4)
@@ -116,7 +116,7 @@ async def test_the_checks_of_a_day_are_those_of_24_hours(pool: Pool, zone: str) 
         each.scheduled_at = each.started_at = now - timedelta(hours=hours)
         results.append(each)
     await record(pool, results)
-    rows = {row["window"]: row for row in await ask(pool, "uptime.sql", zone)}
+    rows = {row["window"]: row for row in await ask(pool, "uptime_windows.sql", zone)}
     assert rows["24 hours"]["good_checks_percent"] == 100
     assert rows["7 days"]["good_checks_percent"] == 48
     assert list(rows) == ["24 hours", "7 days", "30 days", "1 year"]
