@@ -22,6 +22,8 @@ POLL_S = 15.0
 REPLAY_S = 5.0
 """A page that opens is told the results of so long ago again: they may have come after it was drawn."""
 REPLAYED = 10_000
+ALL = 0
+"""Stands for all monitors among those that a page wants: with any event its news is `[ALL]`."""
 
 
 class Page:
@@ -36,6 +38,10 @@ class Page:
         self._something = asyncio.Event()
 
     def offer(self, event: Event) -> None:
+        if ALL in self._wanted:
+            self._due.add(ALL)
+            self._something.set()
+            return
         mine = self._wanted.intersection(event.monitors)
         if event.kind == "changed":
             self._changed = True

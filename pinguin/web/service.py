@@ -24,6 +24,7 @@ from pinguin.people import Principal, Role
 from pinguin.secrets import Keys
 from pinguin.settings import Settings
 from pinguin.web import monitor_form
+from pinguin.web.board import Boards
 from pinguin.web.hub import Hub
 from pinguin.web.intake import Intake
 from pinguin.web.passwords import Passwords
@@ -58,12 +59,14 @@ class Web:
     keys: Keys = field(init=False)
     kinds: Mapping[str, ChannelType] = field(default_factory=channel_types)
     courier: Courier = field(init=False)
+    boards: Boards = field(init=False)
 
     def __post_init__(self) -> None:
         self.resources = Resources(Guard.of(self.settings))
         self.first_run = FirstRun(self.settings)
         self.keys = Keys.of(self.settings)
         self.courier = Courier(self.settings, self.keys)
+        self.boards = Boards(self.pool)
         self.intake = Intake(self.pool, self.broker, lambda slug: monitor_form.for_slug(self.types["push"], slug))
 
 

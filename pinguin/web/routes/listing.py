@@ -32,7 +32,7 @@ NOTICES = {
 }
 
 
-@get(["/", HOME])
+@get(HOME)
 async def show_list(request: Req) -> Response[Any]:
     """The bare address is that of the view which somebody chose to begin with."""
     if request.url.path == HOME and not request.url.query and (begin := await _first_view(request)):

@@ -20,7 +20,7 @@ from pinguin.web import monitor_page, pushed, views
 from pinguin.web.asked import ORDER
 from pinguin.web.channel_views import HELD
 from pinguin.web.database import connection
-from pinguin.web.hub import POLL_S
+from pinguin.web.hub import ALL, POLL_S
 from pinguin.web.routes.monitor import exists
 from pinguin.web.service import Req, Web, aware, of
 from pinguin.web.sessions import cookie_name, token_hash
@@ -56,9 +56,9 @@ async def live_list(request: Req) -> ServerSentEvent:
     stale = await _is_stale(web, request.query_params.get("mark"))
 
     async def message(due: list[int]) -> str:
-        return _text(request, await _list_news(request, due, shown))
+        return text(request, await _list_news(request, due, shown))
 
-    return ServerSentEvent(_stream(request, ids, message, stale, shown), headers={"X-Accel-Buffering": "no"})
+    return ServerSentEvent(stream(request, ids, message, stale, shown), headers={"X-Accel-Buffering": "no"})
 
 
 async def _is_stale(web: Web, mark: str | None) -> bool:
@@ -82,10 +82,9 @@ async def live_monitor(request: Req, monitor_id: FromPath[int]) -> ServerSentEve
     seen = _Seen(_since(request))
 
     async def message(_: list[int]) -> str:
-        return _text(request, await _monitor_news(request, monitor_id, seen))
+        return text(request, await _monitor_news(request, monitor_id, seen))
 
-    stream = _stream(request, [exists(monitor_id)], message)
-    return ServerSentEvent(stream, headers={"X-Accel-Buffering": "no"})
+    return ServerSentEvent(stream(request, [exists(monitor_id)], message), headers={"X-Accel-Buffering": "no"})
 
 
 @get("/live/monitors/{monitor_id:int}/rows")
@@ -133,21 +132,22 @@ async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
     return render(request, "fragments/monitor_news.html", head=head, lines=lines, turn=turn, push=push, held=HELD)
 
 
-def _text(request: Req, template: Template) -> str:
+def text(request: Req, template: Template) -> str:
+    """A fragment as it is sent."""
     engine = request.app.template_engine
     assert engine is not None
     assert template.template_name is not None
-    text: str = engine.get_template(template.template_name).render(**template.context)
-    return text
+    drawn: str = engine.get_template(template.template_name).render(**template.context)
+    return drawn
 
 
-async def _stream(
+async def stream(
     request: Req, ids: list[int], message: Callable[[list[int]], Awaitable[str]], stale: bool = False,
-    shown: Shown | None = None,
+    shown: Shown | None = None, pace_s: float | None = None,
 ) -> Messages:  # fmt: skip
     """`news` events with fragments, and `list` events when monitors were added, edited or deleted, or have to move.
 
-    stale: they were, between the drawing of the page and now.
+    stale: they were, between the drawing of the page and now. pace_s: news come at most this often, if not `PACE_S`.
     """
     moved_at = 0.0
     hub, session = of(request).hub, token_hash(request.cookies.get(cookie_name(of(request).settings), ""))
@@ -156,6 +156,8 @@ async def _stream(
         yield ServerSentEventMessage(comment="open", retry=2000)
         if stale:
             page.list_changed()
+        if ALL in ids:
+            page.refresh()
         while time.monotonic() < ends:
             due, changed = await page.news(POLL_S)
             if time.monotonic() >= recheck:
@@ -170,7 +172,7 @@ async def _stream(
                 shown.moved, changed, moved_at = False, True, time.monotonic()
             for event in await _events(due, changed, message):
                 yield event
-            await asyncio.sleep(PACE_S)
+            await asyncio.sleep(PACE_S if pace_s is None else pace_s)
 
 
 async def _lasts(web: Web, session: bytes) -> bool:
@@ -187,7 +189,8 @@ async def _events(
 ) -> list[ServerSentEventMessage]:
     """What to send now; a comment at least, so that a connection that is gone is noticed."""
     try:
-        found = [ServerSentEventMessage(event="news", data=await message(due))] if due else []
+        said = await message(due) if due else ""
+        found = [ServerSentEventMessage(event="news", data=said)] if said else []
     except NotFound:
         changed, found = True, []
     except Unavailable:
