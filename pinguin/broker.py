@@ -101,6 +101,7 @@ class Broker:
 
     def __init__(self, client: aioredis.Redis) -> None:
         self._redis = client
+        self._more = False
         keys = (_LUA / "keys.lua").read_text()
         self._scripts = {
             path.stem: client.register_script(keys + path.read_text())
@@ -169,11 +170,16 @@ class Broker:
 
     async def take(self, region: str, most: int, wait_s: float) -> list[Job]:
         """Up to `most` jobs of the region's queue, leased; waits up to `wait_s` for the first."""
-        with _away():
-            popped = await self._redis.brpop([_QUEUE + region], timeout=wait_s)
-        if popped is None:
-            return []
-        return [_job(text, region) for text in await self._run("take", region, most, str(popped[1]))]
+        texts: list[str] = []
+        if self._more:  # a call that brought all that was asked for has left some, probably: no need to wait
+            texts = await self._run("take", region, most)
+        if not texts:
+            with _away():
+                popped = await self._redis.brpop([_QUEUE + region], timeout=wait_s)
+            if popped is not None:
+                texts = await self._run("take", region, most, str(popped[1]))
+        self._more = len(texts) == most
+        return [_job(text, region) for text in texts]
 
     async def release(self, jobs: Iterable[Job]) -> None:
         """End the leases of `jobs`: their results are committed."""
