@@ -58,7 +58,7 @@ http {{
   server {{ listen 127.0.0.1:{http} backlog=4096; return 200 "well\\n"; }}
   server {{
     listen 127.0.0.1:{https} ssl backlog=4096; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
-    ssl_session_cache off; ssl_session_tickets off; return 200 "well\\n";
+    ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache off; ssl_session_tickets off; return 200 "well\\n";
   }}
 }}
 """
