@@ -72,11 +72,12 @@ async def panel(conn: Connection, monitor: Monitor, view: View, zone: ZoneInfo, 
     spans = await _shades(conn, monitor.id, window, now)
     names = phases.used(total)
     looks: Any = {"interval_s": monitor.interval_s, "columns": view.columns, "now": now}
+    drawn = latency.draw(window, buckets, spans, names, **looks)
     return Panel(
         view=view,
         window=window,
-        latency=latency.draw(window, buckets, spans, **looks),
-        phases=phases.draw(window, buckets, spans, names, **looks) if names else None,
+        latency=drawn,
+        phases=phases.draw(window, buckets, spans, names, hits=drawn.hits, **looks) if names else None,
         names=names,
         total=total,
         account=await history.account(conn, monitor.id, view.since, view.until),

@@ -32,7 +32,7 @@ def bucket(minutes_ago: float, p50: float | None = 10, p95: float | None = 20, p
 def draw(buckets: list[Bucket], spans: list[Span] | None = None, interval_s: int = 60) -> Chart:
     view = asked({"range": "1h"}, UTC_ZONE, NOW)
     window = view.window(1, interval_s, "raw")
-    return latency.draw(window, buckets, spans or [], interval_s=interval_s, columns=view.columns, now=NOW)
+    return latency.draw(window, buckets, spans or [], NAMES, interval_s=interval_s, columns=view.columns, now=NOW)
 
 
 def test_a_line_does_not_run_across_time_of_which_nothing_is_known() -> None:
@@ -166,7 +166,7 @@ def test_the_calendar_is_that_of_the_zone() -> None:
 def test_phases_stand_one_upon_the_other() -> None:
     view = asked({"range": "1h"}, UTC_ZONE, NOW)
     window = view.window(1, 60, "raw")
-    drawn = phases.draw(window, [bucket(5), bucket(4)], [], NAMES, interval_s=60, columns=6, now=NOW)
+    drawn = phases.draw(window, [bucket(5), bucket(4)], [], NAMES, interval_s=60, columns=6, now=NOW, hits="")
     tops = [float(y) for y in re.findall(r'class="p-\w+" d="M[\d.]+ ([\d.]+)', drawn.svg)]
     assert len(tops) == 5
     assert tops == sorted(tops, reverse=True)
@@ -181,7 +181,7 @@ def test_phases_of_many_points_are_joined_in_pairs_by_their_weight() -> None:
         replace(bucket(0), at=window.origin + timedelta(days=day), good=1 + day % 2, dns_ms=10.0 * (day % 2))
         for day in range(366)
     ]
-    drawn = phases.draw(window, found, [], NAMES, interval_s=60, columns=6, now=NOW)
+    drawn = phases.draw(window, found, [], NAMES, interval_s=60, columns=6, now=NOW, hits="")
     assert len(drawn.rows) * len(NAMES) <= POINTS
     assert drawn.rows[0].dns_ms == pytest.approx((0 * 1 + 10 * 2) / 3)
     assert sum(row.good for row in drawn.rows) == sum(row.good for row in found)
@@ -212,7 +212,8 @@ def test_the_heat_map_tells_hours_apart_by_a_mark() -> None:
     found = [Hour(1, 0, 100, 0), Hour(1, 1, 9999, 1), Hour(1, 2, 999, 1), Hour(7, 23, 1, 1)]
     drawn = hours.draw(found, 30, "UTC")
     assert [hours.level(each) for each in found] == ["up", "1", "2", "3"]
-    assert len(set(re.findall(r'class="dot"[^>]* r="([\d.]+)"', drawn.svg))) == 3
+    assert re.findall(r'class="dot"[^>]* r="([\d.]+)"', drawn.svg) == ["2.5", "5.0"]
+    assert drawn.svg.count('class="cross"') == 1
     assert drawn.svg.count('class="hit"') == 168
     assert drawn.svg.count("h-none") == 164
     assert "Sunday 23:00 to 24:00 · uptime 50.00 % · 1 s down of 2 s" in drawn.svg

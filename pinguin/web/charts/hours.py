@@ -20,8 +20,8 @@ LEVELS = {
     "3": "less",
     "none": "not monitored",
 }
-_MARKS = {"1": 2.5, "2": 5.0, "3": 8.0}
-"""Radius of the dot upon a cell that was not wholly up."""
+_DOTS = {"1": 2.5, "2": 5.0}
+"""Radius of the dot upon a cell that was almost wholly up. One that was less so has a cross."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,11 @@ def _cell(x: int, y: int, hour: Hour | None, when: str) -> str:
 
 def _look(found: str, x: int, y: int) -> str:
     cell = f'<rect class="cell h-{found}" x="{x + 1}" y="{y + 1}" width="{CELL - 2}" height="{CELL - 2}" rx="3"/>'
-    if found not in _MARKS:
-        return cell
-    return f'{cell}<circle class="dot" cx="{x + CELL // 2}" cy="{y + CELL // 2}" r="{_MARKS[found]}"/>'
+    if found in _DOTS:
+        return f'{cell}<circle class="dot" cx="{x + CELL // 2}" cy="{y + CELL // 2}" r="{_DOTS[found]}"/>'
+    if found == "3":
+        return f'{cell}<path class="cross" d="M{x + 6} {y + 6}l8 8m0-8l-8 8"/>'
+    return cell
 
 
 def _summary(found: Sequence[Hour], days: int) -> str:

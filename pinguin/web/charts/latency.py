@@ -7,25 +7,30 @@ from datetime import datetime
 
 from pinguin.store.history import Bucket, Span, Window
 from pinguin.web.charts.plot import Chart, Plot, runs, top
-from pinguin.web.words import exact, latency, number
+from pinguin.web.words import exact, latency
 
 OUTLIERS = 4
 """Where p99 is more than so many times p95, it is cut off: one outlier must not make all else a flat line."""
 
 
 def draw(
-    window: Window, buckets: Sequence[Bucket], spans: Sequence[Span], *, interval_s: int, columns: int, now: datetime
-) -> Chart:
-    """Shaded where it was down, unknown or in maintenance, empty where there is no data."""
+    window: Window, buckets: Sequence[Bucket], spans: Sequence[Span], names: Sequence[str], *,
+    interval_s: int, columns: int, now: datetime,
+) -> Chart:  # fmt: skip
+    """Shaded where it was down, unknown or in maintenance, empty where there is no data.
+
+    names: phases, for the tooltips.
+    """
     plot = Plot(window, top(_most(buckets)), now)
     parts = list(plot.shades(spans))
-    found = list(runs(buckets, max(window.bucket_s, interval_s) * 1.6))
-    for lower, upper in (("p95", "p99"), ("p50", "p95")):
-        parts += [plot.area(_points(plot, run, upper), _points(plot, run, lower), f"band {upper}") for run in found]
-    for name in ("p99", "p95", "p50"):
-        parts += [plot.line(_points(plot, run, name), name) for run in found]
-    parts += [plot.hit(bucket, _words(bucket)) for bucket in buckets]
-    return Chart(plot.svg(_summary(buckets), parts), plot.labels(), plot.ticks(columns), buckets)
+    lines: list[str] = []
+    for run in runs(buckets, max(window.bucket_s, interval_s) * 1.6):
+        p50, p95, p99 = _points(plot, run)
+        parts += [plot.area(p99, p95, "band p99"), plot.area(p95, p50, "band p95")]
+        lines += [plot.line(p99, "p99"), plot.line(p95, "p95"), plot.line(p50, "p50")]
+    hits = plot.hits(buckets, names)
+    svg = plot.svg(_summary(buckets), [*parts, *lines, hits])
+    return Chart(svg, plot.labels(), plot.ticks(columns), buckets, hits)
 
 
 def _most(buckets: Sequence[Bucket]) -> float:
@@ -34,18 +39,10 @@ def _most(buckets: Sequence[Bucket]) -> float:
     return min(p99, OUTLIERS * p95)
 
 
-def _points(plot: Plot, run: Sequence[Bucket], name: str) -> list[tuple[float, float]]:
-    return [(plot.middle(bucket), plot.y(getattr(bucket, name) or 0)) for bucket in run]
-
-
-def _words(bucket: Bucket) -> str:
-    parts = [exact(bucket.at)]
-    if bucket.p50 is not None:
-        parts.append(f"p50 {latency(bucket.p50)} · p95 {latency(bucket.p95)} · p99 {latency(bucket.p99)}")
-    parts.append(f"{number(bucket.checks)} check{'' if bucket.checks == 1 else 's'}")
-    if bucket.down:
-        parts.append(f"{number(bucket.down)} failed")
-    return " · ".join(parts)
+def _points(plot: Plot, run: Sequence[Bucket]) -> list[list[tuple[float, float]]]:
+    places = plot.middles(run)
+    heights = ([bucket.p50 for bucket in run], [bucket.p95 for bucket in run], [bucket.p99 for bucket in run])
+    return [[(x, plot.y(ms or 0)) for x, ms in zip(places, each, strict=True)] for each in heights]
 
 
 def _summary(buckets: Sequence[Bucket]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,24 +22,34 @@ def used(total: Latency) -> list[str]:
 
 def draw(
     window: Window, buckets: Sequence[Bucket], spans: Sequence[Span], names: Sequence[str], *,
-    interval_s: int, columns: int, now: datetime,
+    interval_s: int, columns: int, now: datetime, hits: str,
 ) -> Chart:  # fmt: skip
-    """Of the buckets that have phases. Where the chart would have too many points, two neighbours become one."""
+    """Of the buckets that have phases. Where the chart would have too many points, two neighbours become one.
+
+    hits: the tooltips of `buckets`, as far as those are drawn as they are.
+    """
     timed = [bucket for bucket in buckets if bucket.good and _height(bucket)]
+    joined = False
     while len(timed) * len(names) > POINTS:
-        window = replace(window, bucket_s=window.bucket_s * 2)
+        window, joined = replace(window, bucket_s=window.bucket_s * 2), True
         timed = _in_pairs(window, timed)
     plot = Plot(window, top(max((_height(bucket) for bucket in timed), default=0.0)), now)
     parts = list(plot.shades(spans))
     for run in runs(timed, max(window.bucket_s, interval_s) * 1.6):
-        lower = [0.0] * len(run)
-        for name in names:
-            upper = [ms + (getattr(bucket, f"{name}_ms") or 0) for ms, bucket in zip(lower, run, strict=True)]
-            edges = [[(plot.middle(b), plot.y(ms)) for ms, b in zip(edge, run, strict=True)] for edge in (upper, lower)]
-            parts.append(plot.area(edges[0], edges[1], f"p-{name}"))
-            lower = upper
-    parts += [plot.hit(bucket, _words(bucket, names)) for bucket in timed]
-    return Chart(plot.svg(_summary(timed), parts), plot.labels(), plot.ticks(columns), timed)
+        parts += _stacked(plot, run, names)
+    svg = plot.svg(_summary(timed), [*parts, plot.hits(timed, names) if joined else hits])
+    return Chart(svg, plot.labels(), plot.ticks(columns), timed, hits)
+
+
+def _stacked(plot: Plot, run: Sequence[Bucket], names: Sequence[str]) -> Iterator[str]:
+    places = plot.middles(run)
+    heights = [0.0] * len(run)
+    lower = [(x, plot.y(0)) for x in places]
+    for name in names:
+        heights = [ms + (getattr(bucket, f"{name}_ms") or 0) for ms, bucket in zip(heights, run, strict=True)]
+        upper = [(x, plot.y(ms)) for x, ms in zip(places, heights, strict=True)]
+        yield plot.area(upper, lower, f"p-{name}")
+        lower = upper
 
 
 def _height(bucket: Bucket) -> float:
@@ -59,11 +69,6 @@ def _together(at: datetime, pair: Sequence[Bucket]) -> Bucket:
     good = sum(bucket.good for bucket in pair)
     means: Any = {column: sum((getattr(b, column) or 0.0) * b.good for b in pair) / good for column in COLUMNS}
     return replace(pair[0], at=at, good=good, **means)
-
-
-def _words(bucket: Bucket, names: Sequence[str]) -> str:
-    times = [(name, getattr(bucket, f"{name}_ms")) for name in names]
-    return " · ".join([exact(bucket.at), *(f"{name.replace('_', ' ')} {latency(ms)}" for name, ms in times if ms)])
 
 
 def _summary(buckets: Sequence[Bucket]) -> str:

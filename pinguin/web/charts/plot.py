@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from markupsafe import Markup, escape
 
 from pinguin.store.history import Bucket, Span, Window
-from pinguin.web.words import STATUS_WORDS, exact, latency
+from pinguin.web.words import STATUS_WORDS, exact, latency, number
 
 WIDTH = 1000
 HEIGHT = 240
@@ -22,12 +22,16 @@ POINTS = 1500
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawn chart. scale: labels from the top down. ticks: moments from left to right. rows: for its table."""
+    """A drawn chart. scale: labels from the top down. ticks: moments from left to right. rows: for its table.
+
+    hits: its marks with tooltips, which another chart of the same buckets may use too.
+    """
 
     svg: Markup
     scale: list[str]
     ticks: list[datetime]
     rows: Sequence[Bucket]
+    hits: str
 
 
 class Plot:
@@ -43,8 +47,10 @@ class Plot:
         share = (moment - self._window.origin).total_seconds() / self._seconds
         return round(min(max(share, 0), 1) * WIDTH, 1)
 
-    def middle(self, bucket: Bucket) -> float:
-        return self.x(bucket.at + timedelta(seconds=self._window.bucket_s / 2))
+    def middles(self, buckets: Sequence[Bucket]) -> list[float]:
+        """Where they are from left to right."""
+        half = timedelta(seconds=self._window.bucket_s / 2)
+        return [self.x(bucket.at + half) for bucket in buckets]
 
     def y(self, ms: float) -> float:
         return round(HEIGHT - min(ms / self._top, 1) * HEIGHT, 1)
@@ -71,12 +77,13 @@ class Plot:
                     f' height="{HEIGHT}"><title>{escape(words)}</title></rect>'
                 )
 
-    def hit(self, bucket: Bucket, words: str) -> str:
-        left = self.x(bucket.at)
-        right = self.x(bucket.at + timedelta(seconds=self._window.bucket_s))
-        return (
-            f'<rect class="hit" x="{left}" y="0" width="{max(right - left, 0.5):.1f}" height="{HEIGHT}">'
-            f"<title>{escape(words)}</title></rect>"
+    def hits(self, buckets: Sequence[Bucket], names: Sequence[str]) -> str:
+        """What carries the tooltips: all of a bucket, with the phases `names`."""
+        width = f"{max(WIDTH * self._window.bucket_s / self._seconds, 0.5):.1f}"
+        return "".join(
+            f'<rect class="hit" x="{self.x(bucket.at)}" y="0" width="{width}" height="{HEIGHT}">'
+            f"<title>{_words(bucket, names)}</title></rect>"
+            for bucket in buckets
         )
 
     def svg(self, summary: str, parts: Sequence[str]) -> Markup:
@@ -95,6 +102,19 @@ class Plot:
     def ticks(self, columns: int) -> list[datetime]:
         step = (self._window.ending - self._window.origin) / columns
         return [self._window.origin + step * column for column in range(columns + 1)]
+
+
+def _words(bucket: Bucket, names: Sequence[str]) -> str:
+    """Numbers, and words of ours: nothing to escape."""
+    parts = [exact(bucket.at)]
+    if bucket.p50 is not None:
+        parts.append(f"p50 {latency(bucket.p50)} · p95 {latency(bucket.p95)} · p99 {latency(bucket.p99)}")
+    times = [(name, getattr(bucket, f"{name}_ms")) for name in names]
+    parts += [f"{name.replace('_', ' ')} {latency(ms)}" for name, ms in times if ms]
+    parts.append(f"{number(bucket.checks)} check{'' if bucket.checks == 1 else 's'}")
+    if bucket.down:
+        parts.append(f"{number(bucket.down)} failed")
+    return " · ".join(parts)
 
 
 def runs(buckets: Sequence[Bucket], longest_gap_s: float) -> Iterator[list[Bucket]]:

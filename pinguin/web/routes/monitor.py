@@ -73,6 +73,7 @@ async def show_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
         push=push,
         ranges=RANGES,
         own_zone=_own(request),
+        table=_table(request),
         type_title=kind.title if kind else monitor.type,
         notice=NOTICES.get(request.query_params.get("notice", ""), ""),
     )
@@ -85,7 +86,15 @@ async def show_chart(request: Req, monitor_id: FromPath[int]) -> Template:
     async with connection(of(request).pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
         panel = await monitor_charts.panel(conn, monitor, shown, here, now, of(request).settings.raw_retention_days)
-    return render(request, "fragments/chart.html", monitor=monitor, panel=panel, ranges=RANGES, own_zone=_own(request))
+    return render(
+        request,
+        "fragments/chart.html",
+        monitor=monitor,
+        panel=panel,
+        ranges=RANGES,
+        own_zone=_own(request),
+        table=_table(request),
+    )
 
 
 @get("/monitors/{monitor_id:int}/chart/days")
@@ -103,6 +112,11 @@ async def show_hours(request: Req, monitor_id: FromPath[int]) -> Template:
         monitor = await monitors.get(conn, exists(monitor_id))
         heat = await monitor_page.by_hour(conn, monitor_id, here, days)
     return render(request, "fragments/hours.html", monitor=monitor, heat=heat, own_zone=_own(request))
+
+
+def _table(request: Req) -> str:
+    """Whether the charts' table is wanted: it is longer than all the rest."""
+    return "1" if request.query_params.get("table", "") else ""
 
 
 def _own(request: Req) -> str:

@@ -39,7 +39,10 @@ async def show_results(request: Req, monitor_id: FromPath[int]) -> Template:
         monitor = await monitors.get(conn, exists(monitor_id))
         ending: Place = before if before and before[0] < until else (until, None)
         begin = since or now - timedelta(days=of(request).settings.raw_retention_days)
-        found = await history.results(conn, monitor_id, before=ending, since=begin, most=PAGE + 1, status=status)
+        near = max(begin, ending[0] - timedelta(seconds=max(86400, 3 * PAGE * monitor.interval_s)))
+        found = await history.results(conn, monitor_id, before=ending, since=near, most=PAGE + 1, status=status)
+        if len(found) <= PAGE and near > begin:  # to open the chunks of months takes long, so only where it must be
+            found = await history.results(conn, monitor_id, before=ending, since=begin, most=PAGE + 1, status=status)
     chosen = {name: request.query_params.get(name, "").strip() for name in ("from", "to", "status", "zone")}
     return render(
         request,
