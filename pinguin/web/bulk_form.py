@@ -90,8 +90,8 @@ def parse(sent: Mapping[str, str], choices: Choices) -> Edit:
         regions=list(dict.fromkeys(own.regions)) or None,
         failure_threshold=own.failure_threshold,
         recovery_threshold=own.recovery_threshold,
-        add=list(dict.fromkeys(own.add)),
-        remove=list(dict.fromkeys(own.remove)),
+        add=tuple(dict.fromkeys(own.add)),
+        remove=tuple(dict.fromkeys(own.remove)),
         alerts=told != "as before",
         steps=[] if told == "nobody" else steps,
     )

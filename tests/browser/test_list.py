@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 
 import pytest
-from litestar import Litestar
 from playwright.async_api import Browser, Page, expect
 
 from pinguin.db import Pool, connection
 from tests.browser import history
 from tests.browser.conftest import visiting
-from tests.factory import add_monitor, fetch
-from tests.web.test_listing import add_result, set_status
+from tests.factory import fetch
 
 PATIENT = 30_000
 SCREENS = (("light", 1280), ("dark", 1280), ("light", 390))
