@@ -64,9 +64,10 @@ order by bucket desc, region
 
 -- name: uptime
 -- Uptime as uptime() has it, and how long the monitor was what; maintenance that uptime leaves out is a status here.
+-- Of a window that lies ahead there is nothing to say, and no range either.
 select u.uptime, coalesce(u.up_s, 0) as up_s, coalesce(u.down_s, 0) as down_s,
   coalesce(u.unmonitored_s, 0) as unmonitored_s, (
     select coalesce(jsonb_object_agg(s.status, s.seconds), '{}')
-    from status_seconds(array[%(monitor)s]::bigint[], %(since)s, %(until)s) s) as seconds
+    from status_seconds(array[%(monitor)s]::bigint[], least(%(since)s, now()), %(until)s) s) as seconds
 from (values (1)) one (row)
-left join uptime(array[%(monitor)s]::bigint[], %(since)s, %(until)s) u on true
+left join uptime(array[%(monitor)s]::bigint[], least(%(since)s, now()), %(until)s) u on true

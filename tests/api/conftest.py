@@ -71,7 +71,7 @@ async def program(app: Litestar, token: str = "") -> AsyncIterator[Program]:
 @pytest.fixture
 async def owner(app: Litestar, pool: Pool) -> AsyncIterator[Program]:
     """ada's, number 1."""
-    async with program(app, await new_token(pool, await account(pool))) as made:
+    async with program(app, await new_token(pool, await account(pool), "people")) as made:
         yield made
 
 

@@ -52,7 +52,7 @@ async def test_tokens_are_listed_and_revoked(owner: Program, app: Litestar, pool
     second = await new_token(pool, 1, "read", "grafana")
     listed = (await owner.read("/tokens"))["items"]
     assert [(each["name"], each["scope"], each["live"]) for each in listed] == [
-        ("tests", "write", True), ("grafana", "read", True),
+        ("tests", "people", True), ("grafana", "read", True),
     ]  # fmt: skip
     async with program(app, second) as reader, program(app, other) as bob:
         await reader.read("/me")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-from pinguin.people import Role
+from pinguin.people import Role, Scope
 from pinguin.web.api.operation import Call, operation
 from pinguin.web.api.paging import Id
 from pinguin.web.api.reading import NoBody, NoQuery
@@ -24,7 +22,7 @@ class User(msgspec.Struct, frozen=True):
 class OwnToken(msgspec.Struct, frozen=True):
     id: Id
     name: str
-    scope: Literal["read", "write", "metrics"]
+    scope: Scope
 
 
 class Me(msgspec.Struct, frozen=True):

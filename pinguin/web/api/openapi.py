@@ -9,16 +9,16 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from pinguin.people import Role
 from pinguin.web import problems
 from pinguin.web.api.operation import JSON, Operation
 from pinguin.web.api.reading import NoBody
-from pinguin.web.gate import METRICS
 
 _REF = "#/components/schemas/{name}"
 
 ABOUT = """Everything that a page of Pinguin does, for programs. Send an API token (made on the page of your account):
 `Authorization: Bearer pgn_…`. Its scope and its person's role say what it may: a viewer looks, an editor changes
-monitors, incidents, maintenance and channels, an owner people too."""
+monitors, incidents, maintenance and channels, an owner people too (with a token of the scope people)."""
 
 
 class Problem(msgspec.Struct, kw_only=True):
@@ -79,7 +79,8 @@ def _structs(each: Operation) -> list[Any]:
 
 
 def _operation(each: Operation) -> dict[str, Any]:
-    scope = "metrics" if each.opt.get("scope") == METRICS["scope"] else "read" if each.method == "GET" else "write"
+    scope = "read" if each.method == "GET" else "write"
+    scope = "people" if each.least_role is Role.OWNER else "metrics" if each.opt.get("scope") == "metrics" else scope
     found: dict[str, Any] = {
         "operationId": each.name,
         "summary": each.words.partition(". ")[0].rstrip("."),

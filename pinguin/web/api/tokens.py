@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from pinguin.errors import NotFound
+from pinguin.people import Scope
 from pinguin.store import audit
 from pinguin.store import tokens as store
 from pinguin.store.audit import Thing
@@ -23,7 +24,7 @@ class Token(msgspec.Struct, kw_only=True, frozen=True):
     id: Id
     name: str
     hint: Annotated[str, Meta(description="its first letters")]
-    scope: Literal["read", "write", "metrics"]
+    scope: Scope
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
