@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Scope = Literal["read", "write", "metrics"]
-"""What an API token may be used for."""
+Scope = Literal["read", "write", "people", "metrics"]
+"""What an API token may be used for: write is never more than an editor may, people is all that its person may."""
 
 
 class Role(StrEnum):

@@ -55,7 +55,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     web_host: Annotated[str, Meta(description="address that the pages listen on")] = "127.0.0.1"
     web_port: Annotated[int, Meta(ge=1, le=65535, description="port that the pages listen on")] = 8080
-    web_secure_cookies: Annotated[bool, Meta(description="set where the pages are served over HTTPS")] = False
+    web_secure_cookies: Annotated[
+        bool, Meta(description="set where the pages are served over HTTPS; a PINGUIN_BASE_URL with https:// sets it too")
+    ] = False
     trusted_proxies: Annotated[
         str, Meta(description="addresses or networks, …,… of proxies whose X-Forwarded-For is believed; empty: none")
     ] = ""
@@ -138,6 +140,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def data(self) -> Path:
         return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers come over HTTPS, as far as we are told: a proxy in front of us speaks plainly to us."""
+        return self.web_secure_cookies or self.base_url.lower().startswith("https://")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -14,7 +14,7 @@ from litestar.exceptions import ClientException, NotAuthorizedException, Permiss
 from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect
 
-from pinguin.people import Principal, Role
+from pinguin.people import Principal, Role, Scope
 from pinguin.store import accounts, sessions, tokens
 from pinguin.web import api_tokens
 from pinguin.web.database import connection
@@ -83,7 +83,7 @@ async def api(request: Req) -> Principal:
         raise _unauthorized("This token is wrong, revoked or expired.", ', error="invalid_token"')
     who = Principal(
         name=found.name,
-        role=Role(found.role) if found.scope == "write" else Role.VIEWER,
+        role=_role(Role(found.role), found.scope),
         user_id=found.user_id,
         token_id=found.token_id,
         token_name=found.token_name,
@@ -93,6 +93,12 @@ async def api(request: Req) -> Principal:
     request.state.principal = who
     _enforce(request, who)
     return who
+
+
+def _role(person: Role, scope: Scope) -> Role:
+    """What a token may do: a program that changes monitors must not be able to take the whole house over."""
+    most = {"write": Role.EDITOR, "people": Role.OWNER}.get(scope, Role.VIEWER)
+    return person if most.allows(person) else most
 
 
 def principal(request: Req) -> Principal:
@@ -123,6 +129,9 @@ def _enforce(request: Req, who: Principal) -> None:
         return
     if who.scope == "read" and request.method not in SAFE:
         raise _too_little("This token may look, and change nothing. Make one with the scope write.", "write")
+    if who.scope == "write" and who.role is Role.EDITOR:
+        words = "This takes a token of an owner with the scope people: one with the scope write does what editors do."
+        raise _too_little(words, "people")
     words = (
         f"This takes the role {least}, and {who.name} is {_a(who.role)}. An owner can change that, on the page People."
     )
@@ -166,7 +175,7 @@ async def _same_site(request: Req) -> None:
         raise ClientException("Only forms are taken here.", status_code=415)
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin", "").partition("://")[2]
-    if site != "same-origin" and (site is not None or origin != request.headers.get("host")):
+    if site != "same-origin" and (site is not None or not origin or origin != request.headers.get("host")):
         raise PermissionDeniedException("This request came from another site, so it was refused.")
 
 

@@ -17,8 +17,14 @@ _HEADERS = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(),"
+    " bluetooth=(), midi=(), display-capture=()",
+    "x-permitted-cross-domain-policies": "none",
 }
+
+_SAYS = ("/badge/", "/api/v1/")
+_MAY_SAY = ("cache-control", "cross-origin-resource-policy")
+"""Below these addresses the answer itself may say how it is kept, and who may embed it."""
 
 
 async def secure(message: Message, scope: Scope) -> None:
@@ -26,7 +32,10 @@ async def secure(message: Message, scope: Scope) -> None:
     if message["type"] != "http.response.start":
         return
     headers = MutableScopeHeaders.from_message(message)
+    said = {name: headers[name] for name in _MAY_SAY if name in headers} if scope["path"].startswith(_SAYS) else {}
     for name, value in _HEADERS.items():
         headers[name] = value
     own_file = scope["path"].startswith("/static/") and message["status"] == 200
     headers["cache-control"] = "public, max-age=31536000, immutable" if own_file else "no-store"
+    for name, value in said.items():
+        headers[name] = value

@@ -19,7 +19,7 @@ STEP_S = 600
 
 def cookie_name(settings: Settings) -> str:
     """Over HTTPS the name itself forbids the cookie any other host or path."""
-    return "__Host-pinguin" if settings.web_secure_cookies else "pinguin"
+    return "__Host-pinguin" if settings.secure_cookies else "pinguin"
 
 
 def cookie(settings: Settings, token: str) -> Cookie:
@@ -31,7 +31,7 @@ def cookie(settings: Settings, token: str) -> Cookie:
         path="/",
         httponly=True,
         samesite="lax",
-        secure=settings.web_secure_cookies,
+        secure=settings.secure_cookies,
     )
 
 

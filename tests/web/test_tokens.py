@@ -142,9 +142,39 @@ async def test_a_token_goes_with_its_person_and_shrinks_with_the_role(
 async def test_a_viewer_makes_no_token_that_writes(app: Litestar, client: Client, pool: Pool) -> None:
     async with browser(app) as other:
         await signed_in(other, pool, await person(pool, "cyd", Role.VIEWER))
-        answer = await other.submit("/account/tokens", {"label": "x", "scope": "write", "days": "1", "current": PASSWORD})
+        answer = await other.submit(
+            "/account/tokens", {"label": "x", "scope": "write", "days": "1", "current": PASSWORD}
+        )
         assert answer.status_code == 422
         assert "a viewer changes nothing" in answer.text
+
+
+async def test_a_token_that_writes_takes_no_house_over(client: Client, app: Litestar, pool: Pool) -> None:
+    """One that leaks from some script changes monitors, and neither people nor what it may do itself."""
+    writes, owns = await make(client, "write"), await make(client, "people")
+    assert (await me(client, writes)).json()["user"]["role"] == "editor"
+    assert (await me(client, owns)).json()["user"]["role"] == "owner"
+    eve = {"name": "eve", "role": "owner"}
+    for method, path in (("GET", "/people"), ("POST", "/people"), ("POST", "/people/1/link"), ("GET", "/audit")):
+        answer = await client.request(
+            method, f"/api/v1{path}", json=eve if path == "/people" and method == "POST" else None,
+            headers={"Authorization": f"Bearer {writes}"},
+        )  # fmt: skip
+        assert answer.status_code == 403, path
+        assert 'scope="people"' in answer.headers["www-authenticate"]
+    assert await fetch(pool, "select from invitations") == []
+    answer = await client.post("/api/v1/people", json=eve, headers={"Authorization": f"Bearer {owns}"})
+    assert answer.status_code == 201
+
+
+async def test_only_owners_make_tokens_for_people(app: Litestar, client: Client, pool: Pool) -> None:
+    async with browser(app) as other:
+        await signed_in(other, pool, await person(pool, "bob", Role.EDITOR))
+        assert 'value="people"' not in (await other.get("/account")).text
+        sent = {"label": "x", "scope": "people", "days": "1", "current": PASSWORD}
+        answer = await other.submit("/account/tokens", sent)
+        assert "can be people for owners alone" in answer.text
+    assert await fetch(pool, "select from api_tokens") == []
 
 
 @pytest.mark.parametrize(
@@ -153,7 +183,7 @@ async def test_a_viewer_makes_no_token_that_writes(app: Litestar, client: Client
         ({"label": ""}, "Name must have 1 to 100 characters"),
         ({"label": "x" * 101}, "Name must have 1 to 100 characters"),
         ({"label": "a\x00b"}, "no control characters"),
-        ({"scope": "all"}, "For must be one of read, write, metrics"),
+        ({"scope": "all"}, "For must be one of read, write, people, metrics"),
         ({"days": "0"}, "Days must be a whole number of days from 1 to 366"),
         ({"days": "3651"}, "Days must be a whole number"),
         ({"days": "-1"}, "Days must be a whole number"),
@@ -161,7 +191,9 @@ async def test_a_viewer_makes_no_token_that_writes(app: Litestar, client: Client
     ],
 )
 async def test_each_mistake_stands_beside_its_field(client: Client, sent: dict[str, str], shown: str) -> None:
-    answer = await client.submit("/account/tokens", {"label": "x", "scope": "read", "days": "9", "current": PASSWORD} | sent)
+    answer = await client.submit(
+        "/account/tokens", {"label": "x", "scope": "read", "days": "9", "current": PASSWORD} | sent
+    )
     assert answer.status_code == 422
     assert shown in answer.text
 
@@ -199,7 +231,8 @@ def api(one_app: Litestar, app: Litestar) -> Litestar:
     [
         ("metrics", {"GET /things"}),
         ("read", {"GET /things"}),
-        ("write", {"GET /things", "POST /things", "GET /secrets"}),
+        ("write", {"GET /things", "POST /things"}),
+        ("people", {"GET /things", "POST /things", "GET /secrets"}),
     ],
 )
 async def test_a_scope_is_a_limit(api: Litestar, client: Client, scope: str, allowed: set[str]) -> None:

@@ -62,6 +62,8 @@ def _wrong(name: str, days: str, scope: str, role: Role) -> dict[str, str]:
         wrong["scope"] = f"must be one of {', '.join(get_args(Scope))}"
     elif scope == "write" and not role.allows(Role.EDITOR):
         wrong["scope"] = "can be read or metrics: a viewer changes nothing"
+    elif scope == "people" and not role.allows(Role.OWNER):
+        wrong["scope"] = "can be people for owners alone"
     return wrong
 
 
