@@ -34,6 +34,7 @@ from pinguin.web.routes import (
     account,
     accounts,
     audit,
+    badges,
     bulk,
     channel_editing,
     channels,
@@ -95,7 +96,7 @@ def _public() -> Router:
     handlers = [
         accounts.show_setup, accounts.set_up, accounts.show_sign_in, accounts.sign_in, accounts.sign_in_with_code,
         accounts.show_join, accounts.join, health.healthz, health.readyz, health.metrics,
-        api.show_openapi,
+        api.show_openapi, badges.show_badge,
     ]  # fmt: skip
     return Router("/", route_handlers=handlers, before_request=gate.anyone)
 
@@ -136,6 +137,7 @@ def _signed_in() -> Router:
         channel_editing.show_new, channel_editing.create, channel_editing.show_edit, channel_editing.edit,
         channel_editing.try_out, channel_editing.preview, messages.show_all, messages.show_channel,
         pings.show_pings, pings.show_body, pings.rotate,
+        badges.show_badges, badges.open_badges, badges.close_badges,
         sql.show_sql, sql.ask, sql.download_csv, sql.download_json,
         live.live_list, live.poll_list, live.live_monitor, live.poll_monitor,
     ]  # fmt: skip

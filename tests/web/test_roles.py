@@ -20,7 +20,7 @@ from tests.web.conftest import Client, account, browser, person, signed_in
 OPEN = {
     "accounts.show_setup", "accounts.set_up", "accounts.show_sign_in", "accounts.sign_in", "accounts.sign_in_with_code",
     "accounts.show_join", "accounts.join", "health.healthz", "health.readyz", "health.metrics", "push.ping",
-    "push.ping_at_root", "config.get_handler", "config.head_handler",
+    "push.ping_at_root", "routes.show_openapi", "badges.show_badge", "config.get_handler", "config.head_handler",
 }  # fmt: skip
 """What anybody may ask; the last two are our own files. Whoever adds to it has decided so."""
 

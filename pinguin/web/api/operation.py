@@ -192,7 +192,7 @@ class Operation:
         content = msgspec.json.encode(value)
         if self.etag:
             tag = etags.tag(call.mark, content)
-            call.headers["ETag"] = tag
+            call.headers |= {"ETag": tag, "Cache-Control": "private, no-cache"}
             if self.method == "GET" and etags.known(call.request.headers.get("if-none-match"), tag):
                 return Response(b"", status_code=304, headers=call.headers)
         following = getattr(value, "next", None)

@@ -12,6 +12,7 @@ from litestar import Response, Router, get
 
 from pinguin.web import gate
 from pinguin.web.api import (
+    badges,
     bulk,
     channels,
     incidents,
@@ -30,7 +31,8 @@ from pinguin.web.api.openapi import document
 from pinguin.web.api.operation import BASE, JSON, Operation
 
 MODULES: Sequence[ModuleType] = (
-    overview, monitors, bulk, results, pings, incidents, maintenance, channels, logs, types, people, tokens, meta,
+    overview, monitors, bulk, results, pings, badges, incidents, maintenance, channels, logs, types, people, tokens,
+    meta,
 )  # fmt: skip
 """In the order in which people read of them."""
 
