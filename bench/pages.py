@@ -23,7 +23,7 @@ import psycopg
 from bench import pages_data
 from bench.bounds import Bound, verdict
 from bench.pages_browser import FirstVisit, first_visits
-from bench.pages_visits import Visited, Visits, bearer, counted, sign_in
+from bench.pages_visits import Visited, Visits, counted, sign_in
 from pinguin.lifecycle import configure_logs
 from pinguin.settings import Settings
 
@@ -55,7 +55,7 @@ async def measure(monitors: int, only: str) -> Measured:
         token = await sign_in(address)
         async with counted(settings) as (app, counter):
             pids = [pid for pid in (web.pid, stack.database_child.pid) if pid is not None]
-            visits = Visits(address, token, app, counter, await bearer(settings), pids)
+            visits = Visits(address, token, app, counter, settings, pids)
             found = Measured(monitors, await visits.all({"incidents": await _incident(settings)}, only))
             found.left_out = visits.left_out
             await visits.close()

@@ -91,9 +91,9 @@ class Visits:
     """Visits pages of the web process at `address`, and counts with `app`."""
 
     def __init__(
-        self, address: str, token: str, app: Litestar, counter: Counter, bearer: str, pids: Sequence[int]
+        self, address: str, token: str, app: Litestar, counter: Counter, settings: Settings, pids: Sequence[int]
     ) -> None:
-        self._app, self._counter, self._pids = app, counter, pids
+        self._app, self._counter, self._settings, self._pids = app, counter, settings, pids
         given: dict[str, Any] = {
             "cookies": {cookie_name(Settings()): token},
             "headers": {"Origin": address, "Accept-Encoding": "gzip"},
@@ -102,7 +102,6 @@ class Visits:
         self._client = httpx.AsyncClient(base_url=address, **given)
         self._counting = httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, app)), base_url=address, **given)
         self.left_out: list[str] = []
-        self._bearer = {"Authorization": f"Bearer {bearer}"}
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -142,22 +141,23 @@ class Visits:
 
     async def _look(self, address: str) -> str | None:
         """Its text, or None where there is none to measure: a stream, or something that is not there."""
-        async with self._client.stream("GET", address, headers=self._headers(address)) as answer:
+        async with self._client.stream("GET", address, headers=await self._headers(address)) as answer:
             if answer.headers.get("content-type", "").startswith(STREAM) or 204 <= answer.status_code < 500:
                 return None
             assert answer.status_code == 200, f"{address}: {answer.status_code}"
             return (await answer.aread()).decode("utf-8", "replace")
 
-    def _headers(self, address: str) -> dict[str, str]:
-        return self._bearer if address.startswith("/api/") else {}
+    async def _headers(self, address: str) -> dict[str, str]:
+        """A token for each address of the API, which answers one token only so often."""
+        return {"Authorization": f"Bearer {await bearer(self._settings)}"} if address.startswith("/api/") else {}
 
     async def _visit(self, key: str, address: str) -> Visited:
-        times, size, download, spent = [], 0, False, 0.0
+        times, size, download, spent, headers = [], 0, False, 0.0, await self._headers(address)
         for number in range(TIMES + WARM_UP):
             if number == WARM_UP:
                 spent = self._spent()
             began = time.perf_counter()
-            answer = await self._client.get(address, headers=self._headers(address))
+            answer = await self._client.get(address, headers=headers)
             took = (time.perf_counter() - began) * 1000
             assert answer.status_code < 400, f"{address}: {answer.status_code}"
             if number >= WARM_UP:
@@ -168,7 +168,7 @@ class Visits:
                 break
         cpu = 1000 * (self._spent() - spent) / TIMES if times else took
         before = self._counter.statements
-        await self._counting.get(address, headers=self._headers(address))
+        await self._counting.get(address, headers=headers)
         statements = self._counter.statements - before
         p50, p95 = (statistics.median(times), statistics.quantiles(times, n=20)[18]) if times else (took, took)
         return Visited(key, address, p50, p95, cpu, statements, size, download)
