@@ -10,7 +10,7 @@ from litestar import Litestar
 from pinguin.broker import Broker
 from pinguin.db import Pool
 from pinguin.store import history
-from pinguin.web.charts.view import RANGES, asked
+from pinguin.web.charts.view import asked
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, Statements
