@@ -49,8 +49,8 @@ class Spill:
             try:
                 if await self._broker.spilled() and await self._broker.may_drain(self._name, DRAINER_TTL_S):
                     await self._drain(record)
-            except Unavailable:
-                pass  # the loops that hand out work say so already
+            except Unavailable as error:
+                _log.debug("spill_waits", error=str(error))  # the loops that hand out work say so louder
             await asyncio.sleep(LOOK_S)
 
     async def _drain(self, record: RecordEach) -> None:

@@ -55,7 +55,10 @@ async def recording(pool: Pool, broker: Broker, name: str = "a", limit: int = 10
     try:
         yield recorder
     finally:
+        ended = task.done()
         await cancel(task)
+        if ended:
+            task.result()  # why
 
 
 async def drained(broker: Broker, within_s: float = 30) -> None:
