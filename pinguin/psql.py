@@ -22,6 +22,7 @@ def psql(settings: Settings, arguments: Sequence[str]) -> NoReturn:
         raise PinguinError("psql is not installed: `apt-get install postgresql-client`, or `brew install libpq`")
     questions = sorted(path.name for path in (SQL / "analytics").glob("*.sql"))
     if not arguments:
+        print("\\dv history.*  lists the views for people; \\d+ history.results  explains one.")
         print(f"Questions that are written already: {', '.join(questions)}. \\i FILE asks one.", flush=True)
     given: dict[str, Any] = conninfo_to_dict(
         attached(settings).database_url

@@ -30,8 +30,7 @@ _SQL = queries("questions")
 
 LONGEST = 20_000
 """Characters of a question."""
-PART_BYTES = 64 * 2**20
-"""What one part of an answer may weigh."""
+_TAIL = "\n" + _SQL["look_after"]
 
 _BLANK = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
 _ASKS = re.compile(r"(?:select|with|values|table)\b", re.IGNORECASE)
@@ -181,7 +180,7 @@ def _one_question(text: str) -> str:
 
 async def _judge(conn: Connection, text: str) -> None:
     async with conn.transaction(force_rollback=True):
-        await _execute(conn, _SQL["look_before"] + "\n", text, "\n" + _SQL["look_after"])
+        await _execute(conn, _SQL["look_before"] + "\n", text, _TAIL)
         found = await (await conn.execute(_SQL["judge"])).fetchall()
     if not found:
         return
@@ -222,7 +221,7 @@ def _refusal(error: psycopg.Error, before: int, length: int) -> Exception:
         return Refused("The answer took too long, so it was stopped.", "Ask for less: a shorter time, fewer monitors.")
     if isinstance(error, psycopg.OperationalError) and not error.sqlstate:
         return error
-    words = (error.diag.message_primary or str(error)).strip()
+    words = (error.diag.message_primary or str(error)).replace(_TAIL, "").strip()
     hint = " ".join(filter(None, [error.diag.message_detail, error.diag.message_hint]))
     position = int(error.diag.statement_position) - 1 - before if error.diag.statement_position else None
     if isinstance(error, psycopg.errors.SyntaxError) and "multiple commands" in words:

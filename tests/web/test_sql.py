@@ -11,7 +11,7 @@ from litestar import Litestar
 
 from pinguin.db import Pool
 from pinguin.people import Role
-from pinguin.web import analytics, sql_answer
+from pinguin.web import analytics, sql_answer, sql_docs
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, browser, person, signed_in
@@ -175,3 +175,15 @@ async def test_every_written_question_is_answered(client: Client, pool: Pool, na
     text = analytics.question(name).filled({"monitor": 1})
     answer = await client.submit("/sql", {"sql": text})
     assert answer.status_code == 200, answer.text
+
+
+def test_the_page_of_the_docs_is_as_the_files_say() -> None:
+    assert sql_docs.PATH.read_text() == sql_docs.text(), "run `python -m pinguin.web.sql_docs`"
+    assert len(analytics.questions()) >= 20
+
+
+def test_every_question_has_a_title_and_says_what_it_counts() -> None:
+    for each in analytics.questions().values():
+        assert 5 < len(each.title) < 70, each.name
+        assert each.about.endswith("."), each.name
+        assert each.sql.endswith(";\n"), each.name
