@@ -27,6 +27,7 @@ from pinguin.web import monitor_form
 from pinguin.web.board import Boards
 from pinguin.web.hub import Hub
 from pinguin.web.intake import Intake
+from pinguin.web.monitor_metrics import MonitorMetrics
 from pinguin.web.passwords import Passwords
 from pinguin.web.rate import Rate
 from pinguin.web.strangers import Strangers
@@ -54,6 +55,7 @@ class Web:
     strangers: Strangers = field(default_factory=Strangers)
     tags: Tags = field(default_factory=Tags)
     rate: Rate = field(default_factory=Rate)
+    measured: MonitorMetrics = field(default_factory=MonitorMetrics)
     intake: Intake = field(init=False)
     first_run: FirstRun = field(init=False)
     keys: Keys = field(init=False)

@@ -10,6 +10,7 @@ from litestar import Response, get
 from prometheus_client import generate_latest
 
 from pinguin.health import METRICS_TYPE, Readiness, bounded, database_complaint, redis_complaint
+from pinguin.web import gate
 from pinguin.web.service import Req, Web, of
 
 _log = structlog.get_logger(__name__)
@@ -29,10 +30,15 @@ async def readyz(request: Req) -> Response[Any]:
     return Response(found.as_json(), status_code=found.code)
 
 
-@get("/metrics")
+@get("/metrics", opt=gate.METRICS)
 async def metrics(request: Req) -> Response[bytes]:
-    """This process alone. What Redis holds is for the scheduler to show: this page is open to anyone."""
-    return Response(generate_latest(of(request).registry), media_type=METRICS_TYPE)
+    """This process, for anyone; what Redis holds is for the scheduler to show. With a token every monitor too."""
+    web = of(request)
+    text = generate_latest(web.registry)
+    if "authorization" in request.headers:
+        await gate.api(request)
+        text += await web.measured.text(web.pool)
+    return Response(text, media_type=METRICS_TYPE)
 
 
 async def _look(web: Web) -> Readiness:
