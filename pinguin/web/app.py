@@ -29,6 +29,7 @@ from pinguin.settings import Settings
 from pinguin.watchdog import alive
 from pinguin.web import faults, first_visit, gate, headers, kept, templating
 from pinguin.web.api import routes as api
+from pinguin.web.hosts import Server
 from pinguin.web.hub import Hub
 from pinguin.web.routes import (
     account,
@@ -74,7 +75,7 @@ def create_app(
         lambda: hub.connected
     )
     web = Web(settings, pool, broker, hub, check_types() if types is None else types, registry)
-    return Litestar(
+    return Server(
         [_public(), _pinged(), _signed_in(), api.router(), create_static_files_router("/static", [templating.STATIC])],
         state=State({"web": web}),
         lifespan=[_running],

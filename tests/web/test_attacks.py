@@ -73,7 +73,7 @@ async def test_a_made_up_session_becomes_none(visitor: Client, pool: Pool, made_
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/join", "/setup"])
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": EVIL}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "", "Host": ""}],
+    [{"Origin": EVIL}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": ""}],
     ids=["origin", "sandboxed", "fetch", "nothing"],
 )
 async def test_nobody_is_signed_in_by_another_site(
@@ -128,6 +128,18 @@ async def test_a_forged_host_is_in_no_link(
     answer = await client.submit("/people", {"name": "bob", "role": "viewer"} | IT_IS_ME, headers=forged)
     assert "http://status.example/join?token=" in answer.text
     assert "evil.test" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["", "a:99999", "a:b", "a b", "[::1", "[x]", "a@b", "a/b", "a:", "\x7f", "x" * 300])
+async def test_a_host_that_is_none_is_refused_and_crashes_nothing(client: Client, host: str) -> None:
+    for path in ("/", "/nowhere", "/api/v1/me", "/healthz", "/static/pinguin.css"):
+        assert (await client.get(path, headers={"Host": host})).status_code == 400, path
+    assert (await client.post("/sign-in", data={}, headers={"Host": host, "Origin": host})).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["pinguin.test", "pinguin.test:8080", "127.0.0.1:1", "[::1]", "[fe80::1]:8080", "a_b"])
+async def test_hosts_are_otherwise_as_people_call_us(client: Client, host: str) -> None:
+    assert (await client.get("/healthz", headers={"Host": host})).status_code == 200
 
 
 async def test_without_an_address_of_ours_only_the_browsers_own_counts(client: Client) -> None:
