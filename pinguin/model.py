@@ -237,18 +237,27 @@ def _notice_gap(state: State, result: Result, policy: Policy) -> tuple[State, Tr
 
 
 def _take_in(state: State, result: Result, policy: Policy) -> tuple[State, Transition | None]:
-    counted = _count(state, result)
-    status, down = _judge(counted, result, policy)
+    failures, successes, unknowns = counts = _count(state, result)
+    status, down = _judge(state, counts, result, policy)
+    turning = (failures == 1 and state.failures == 0) or (successes == 1 and state.successes == 0)
+    streak_since = result.scheduled_at if turning else state.streak_since
     changed = status is not state.status
     settled = result.status is not Status.UNKNOWN and result.status.answers != down
-    began = None if status is Status.UNKNOWN else counted.streak_since
-    since = max(began or result.scheduled_at, state.since)
-    after = msgspec.structs.replace(
-        counted,
-        status=status,
-        down=down,
-        since=since if changed else state.since,
-        streak_since=None if settled else counted.streak_since,
+    began = None if status is Status.UNKNOWN else streak_since
+    since = max(began or result.scheduled_at, state.since) if changed else state.since
+    after = State(  # in their order, for this is done with every result
+        status,
+        since,
+        result.version,
+        result.scheduled_at,
+        failures,
+        successes,
+        unknowns,
+        None if settled else streak_since,
+        down,
+        result.reason,
+        result.message,
+        result.latency_ms,
     )
     if not changed:
         return after, None
@@ -264,32 +273,24 @@ def _take_in(state: State, result: Result, policy: Policy) -> tuple[State, Trans
     )
 
 
-def _count(state: State, result: Result) -> State:
-    """`state` with `result` counted, its status not judged yet."""
-    good, bad = result.status.answers, result.status is Status.DOWN
-    turning = (good and state.successes == 0) or (bad and state.failures == 0)
-    return msgspec.structs.replace(
-        state,
-        version=result.version,
-        last_slot=result.scheduled_at,
-        successes=state.successes + 1 if good else 0 if bad else state.successes,
-        failures=state.failures + 1 if bad else 0 if good else state.failures,
-        unknowns=0 if good or bad else state.unknowns + 1,
-        streak_since=result.scheduled_at if turning else state.streak_since,
-        reason=result.reason,
-        message=result.message,
-        latency_ms=result.latency_ms,
-    )
-
-
-def _judge(state: State, result: Result, policy: Policy) -> tuple[Status, bool]:
-    """The status that the counts of `state` amount to, and whether an incident is open."""
-    if result.status is Status.UNKNOWN:
-        return (Status.UNKNOWN if state.unknowns >= policy.failure_threshold else state.status), state.down
+def _count(state: State, result: Result) -> tuple[int, int, int]:
+    """Failures, successes and unknowns in a row, with `result` counted."""
     if result.status is Status.DOWN:
-        if state.down or state.failures >= policy.failure_threshold:
+        return state.failures + 1, 0, 0
+    if result.status is Status.UNKNOWN:
+        return state.failures, state.successes, state.unknowns + 1
+    return 0, state.successes + 1, 0
+
+
+def _judge(state: State, counts: tuple[int, int, int], result: Result, policy: Policy) -> tuple[Status, bool]:
+    """The status that the counts amount to, and whether an incident is open."""
+    failures, successes, unknowns = counts
+    if result.status is Status.UNKNOWN:
+        return (Status.UNKNOWN if unknowns >= policy.failure_threshold else state.status), state.down
+    if result.status is Status.DOWN:
+        if state.down or failures >= policy.failure_threshold:
             return Status.DOWN, True
         return state.status, False
-    if state.down and state.successes < policy.recovery_threshold:
+    if state.down and successes < policy.recovery_threshold:
         return Status.DOWN, True
     return result.status, False
