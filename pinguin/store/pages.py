@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from psycopg.rows import class_row
+from psycopg.rows import args_row, class_row
 
 from pinguin.db import Connection, queries
 
@@ -17,8 +17,9 @@ Grain = Literal["raw", "hourly", "daily"]
 """Where a chart's numbers come from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(NamedTuple):
+    """One result of those in a bar; a page has thousands, so it is a mere tuple."""
+
     monitor_id: int
     scheduled_at: datetime
     region: str
@@ -114,7 +115,7 @@ class Window:
 async def beats(conn: Connection, monitor_ids: Sequence[int], most: int = 30) -> dict[int, list[Beat]]:
     """The last `most` slots of each monitor, newest first; each region's result is one of them."""
     found: dict[int, list[Beat]] = {monitor_id: [] for monitor_id in monitor_ids}
-    async with conn.cursor(row_factory=class_row(Beat)) as cursor:
+    async with conn.cursor(row_factory=args_row(Beat)) as cursor:
         await cursor.execute(_SQL["beats"], {"monitors": list(monitor_ids), "most": most})
         for beat in await cursor.fetchall():
             found[beat.monitor_id].append(beat)

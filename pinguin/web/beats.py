@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -28,8 +29,15 @@ _SHAPES = {
 _WORST = ("down", "unknown", "degraded", "up")
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+_DRAWN = {
+    status: [f'<path class="b-{status}" d="{shape.format(place * STEP + 1)}">' for place in range(BEATS)]
+    for status, shape in _SHAPES.items()
+}
+"""The beginnings of the marks, at each of their places."""
+_VOID = [f'<path class="b-void" d="{_SHAPES["none"].format(place * STEP + 1)}"/>' for place in range(BEATS)]
+
+
+class Mark(NamedTuple):
     status: str
     words: str
 
@@ -57,11 +65,10 @@ def marks(beats: Sequence[Beat], interval_s: int | None, *, live: bool, now: dat
 def bar(found: Sequence[Mark]) -> Markup:
     """`found` as a picture of a fixed size, the newest at the right."""
     padding = BEATS - len(found)
-    drawn = [f'<path class="b-void" d="{_SHAPES["none"].format(n * STEP + 1)}"/>' for n in range(padding)]
+    drawn = _VOID[:padding]
     drawn += [
-        f'<path class="b-{mark.status}" d="{_SHAPES[mark.status].format((padding + n) * STEP + 1)}">'
-        f"<title>{escape(mark.words)}</title></path>"
-        for n, mark in enumerate(found)
+        f"{_DRAWN[status][place]}<title>{escape(words)}</title></path>"
+        for place, (status, words) in enumerate(found, padding)
     ]
     width = BEATS * STEP
     return Markup(  # noqa: S704 — every part is escaped or our own
@@ -79,20 +86,20 @@ def summary(found: Sequence[Mark]) -> str:
     return f"Last {len(found)} checks: {', '.join(words)}"
 
 
-def _at(beat: Beat) -> datetime:
-    return beat.scheduled_at
+_at = itemgetter(Beat._fields.index("scheduled_at"))
 
 
 def _slot(beats: Sequence[Beat]) -> tuple[datetime, Mark]:
-    worst = min(beats, key=lambda beat: _WORST.index(beat.status))
-    words = [f"{exact(worst.scheduled_at)} · {STATUS_WORDS[worst.status]}"]
+    worst = beats[0] if len(beats) == 1 else min(beats, key=lambda beat: _WORST.index(beat.status))
+    _, at, region, status, reason, message, ms = worst
+    words = f"{exact(at)} · {STATUS_WORDS[status]}"
     if len(beats) > 1:
-        words.append(f"worst of {len(beats)} regions, in {worst.region}")
-    if worst.latency_ms is not None:
-        words.append(latency(worst.latency_ms))
-    if worst.reason:
-        words.append(f"{worst.reason}: {worst.message}" if worst.message else worst.reason)
-    return worst.scheduled_at, Mark(worst.status, " · ".join(words))
+        words += f" · worst of {len(beats)} regions, in {region}"
+    if ms is not None:
+        words += f" · {latency(ms)}"
+    if reason:
+        words += f" · {reason}: {message}" if message else f" · {reason}"
+    return at, Mark(status, words)
 
 
 def _silent(gap: timedelta, interval_s: int | None, patience: float = 1.6) -> bool:

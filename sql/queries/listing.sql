@@ -12,7 +12,7 @@ with maintained as materialized (
     when 'latency' then case when s.status in ('up', 'degraded') then -s.latency_ms end
     when 'uptime' then case when u.monitor_id is not null then u.uptime
       when s.status in ('up', 'degraded') then 1 when s.status = 'down' then 0 end
-    when 'change' then -extract(epoch from s.since)
+    when 'change' then -date_part('epoch', s.since)
     when 'interval' then m.interval_s
     else 0 end)::double precision as key
   from monitors m
@@ -20,6 +20,7 @@ with maintained as materialized (
   left join uptimes u on u.monitor_id = m.id
   cross join lateral unnest(case when m.tags = '{}' then array[''] else m.tags end) tag
   where m.archived_at is null and tag = any(%(open)s)
+    and (m.tags && %(open)s or m.tags = '{}' and '' = any(%(open)s))
     and (%(status)s::monitor_status is null
       or shown_status(s.status, m.id in (select monitor_id from maintained)) = %(status)s)
     and (%(type)s::text is null or m.type = %(type)s)
@@ -48,9 +49,9 @@ with maintained as materialized (
     and (%(tags)s::text[] is null or m.tags @> %(tags)s)
     and (%(search)s::text is null or strpos(m.words, lower(%(search)s)) > 0)
 )
-select tag, jsonb_object_agg(status, monitors) as counts
+select tag, jsonb_object_agg(status::text, monitors) as counts
 from (
-  select tag, status::text, count(*) as monitors
+  select tag, status, count(*) as monitors
   from found cross join lateral unnest(case when tags = '{}' then array[''] else tags end) tag
   group by tag, status) counted
 group by tag

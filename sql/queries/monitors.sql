@@ -84,7 +84,7 @@ with maintained as materialized (
     when 'latency' then case when s.status in ('up', 'degraded') then -s.latency_ms end
     when 'uptime' then case when u.monitor_id is not null then u.uptime
       when s.status in ('up', 'degraded') then 1 when s.status = 'down' then 0 end
-    when 'change' then -extract(epoch from s.since)
+    when 'change' then -date_part('epoch', s.since)
     when 'interval' then m.interval_s
     else 0 end)::double precision as key
   from monitors m
