@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from litestar import Litestar
-from litestar.enums import ScopeType
-from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _ANSWER = b"The Host of this request is none.\n"
@@ -18,8 +18,9 @@ class Server(Litestar):
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
-        if scope["type"] == ScopeType.HTTP and not good([value for name, value in scope["headers"] if name == b"host"]):
-            await _refuse(send)  # type: ignore[arg-type]
+        headers = cast("HTTPScope", scope).get("headers", ())
+        if not good([value for name, value in headers if name == b"host"]):
+            await _refuse(cast("Send", send))
             return
         await super().__call__(scope, receive, send)
 
