@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -48,13 +51,29 @@ async def check(words: Sequence[str], guard: Guard | None = None) -> int:
         kind = check_type(words[0])
         if kind.passive:
             raise InvalidInput({"type": f"{kind.name} waits to be pinged, so there is nothing to run"})
-        arguments = parser(kind).parse_args(words[1:])
+        arguments = _understood(parser(kind), words[1:])
         options = kind.parse(values(kind, arguments))
     except InvalidInput as wrong:
         for name, message in wrong.fields.items():
             print(f"pinguin check: {_flag(name, words[0])}: {printable(message)}", file=sys.stderr)
         return BAD_OPTIONS
-    return await _run(kind, options, arguments, guard)
+    try:
+        return await _run(kind, options, arguments, guard)
+    except BrokenPipeError:  # whoever read along (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _understood(made: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Exits, as argparse does, with what was meant perhaps in place of an option that there is not."""
+    arguments, others = made.parse_known_args(words)
+    if others:
+        flags = [flag for flag in made._option_string_actions if flag.startswith("--")]
+        unknown = others[0].partition("=")[0]
+        near = get_close_matches(unknown, flags, 1) if unknown.startswith("-") else []
+        hint = f"; did you mean {near[0]}?" if near else ""
+        made.error(f"unrecognized arguments: {' '.join(others)}{hint}")
+    return arguments
 
 
 def overview() -> str:

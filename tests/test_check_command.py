@@ -41,13 +41,26 @@ async def here(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, st
     return code, output.out, output.err
 
 
+async def test_a_reader_who_has_seen_enough_ends_it_quietly() -> None:
+    async with serving(answering(page(b"well"))) as port:
+        command = (
+            f"{sys.executable} -m pinguin check http http://127.0.0.1:{port}/ --repeat 50 --interval 0.01 | head -1"
+        )
+        process = await asyncio.create_subprocess_shell(
+            command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        output, errors = await process.communicate()
+    assert output.startswith(b"UP")
+    assert errors == b""
+
+
 async def test_a_page_that_is_up() -> None:
     async with serving(answering(page(b'{"status": "ok"}', headers="Content-Type: application/json\r\n"))) as port:
         code, output, errors = await pinguin(
             "http", f"http://127.0.0.1:{port}/", "--conditions", 'json $.status == "ok"', "--header", "x"
         )
         assert (code, output) == (2, "")  # there is no --header, and no guessing at --headers
-        assert "unrecognized arguments: --header" in errors
+        assert "unrecognized arguments: --header x; did you mean --headers?" in errors
         code, output, errors = await pinguin(
             "http", f"http://127.0.0.1:{port}/", "--conditions", 'json $.status == "ok"', "--headers", "X-Own: 1"
         )
