@@ -6,32 +6,34 @@ with maintained as materialized (
   select monitor_id from monitors_in_maintenance(now())
 ), uptimes as materialized (
   select monitor_id, uptime from uptime_ranks(now()) where %(sort)s::text = 'uptime'
-), found as (
-  select m.id, m.sort_name, tag, (case %(sort)s::text
-    when 'status' then status_rank(shown_status(s.status, m.id in (select monitor_id from maintained)))
+), found as materialized (
+  select m.id, m.sort_name, m.tags, coalesce((case %(sort)s::text
+    when 'status' then status_rank(shown.status)
     when 'latency' then case when s.status in ('up', 'degraded') then -s.latency_ms end
     when 'uptime' then case when u.monitor_id is not null then u.uptime
       when s.status in ('up', 'degraded') then 1 when s.status = 'down' then 0 end
     when 'change' then -date_part('epoch', s.since)
     when 'interval' then m.interval_s
-    else 0 end)::double precision as key
+    else 0 end)::double precision, 1e300) as rank
   from monitors m
   join monitor_states s on s.monitor_id = m.id
   left join uptimes u on u.monitor_id = m.id
-  cross join lateral unnest(case when m.tags = '{}' then array[''] else m.tags end) tag
-  where m.archived_at is null and tag = any(%(open)s)
+  cross join lateral (
+    select shown_status(s.status, m.id in (select monitor_id from maintained)) as status) shown
+  where m.archived_at is null
     and (m.tags && %(open)s or m.tags = '{}' and '' = any(%(open)s))
-    and (%(status)s::monitor_status is null
-      or shown_status(s.status, m.id in (select monitor_id from maintained)) = %(status)s)
+    and (%(status)s::monitor_status is null or shown.status = %(status)s)
     and (%(type)s::text is null or m.type = %(type)s)
     and (%(tags)s::text[] is null or m.tags @> %(tags)s)
     and (%(search)s::text is null or strpos(m.words, lower(%(search)s)) > 0)
 )
-select tag, id from (
-  select tag, id, row_number() over (partition by tag order by coalesce(key, 1e300), sort_name, id) as place
-  from found) ranked
-where place <= %(most)s
-order by tag, place
+select wanted.tag, first.id
+from unnest(%(open)s::text[]) with ordinality wanted (tag, place)
+cross join lateral (
+  select id, rank, sort_name from found
+  where wanted.tag = any(found.tags) or wanted.tag = '' and found.tags = '{}'
+  order by rank, sort_name, id limit %(most)s) first
+order by wanted.place, first.rank, first.sort_name, first.id
 
 -- name: groups
 -- The tags in use within a filter, and how many of their monitors have each status; '' is for those without a tag.
