@@ -142,7 +142,7 @@ async def _rollups(conn: Connection, view: str, origin: datetime, ending: dateti
     table, number, width = await _one(conn, pages_sql.MATERIALISED, {"view": view})
     settled = datetime.now(UTC) - timedelta(days=1 if view == "results_hourly" else 2)
     for starts, ends in _chunks(origin, ending, width):
-        rows = sql.SQL(cast(LiteralString, pages_sql.ROLLUPS[view])).format(table=sql.SQL(table))
+        rows = sql.SQL(pages_sql.ROLLUPS[view]).format(table=sql.SQL(table))
         models = min(MODELS, monitors)
         if _chunk_end(starts, width) < settled:
             await conn.execute(rows, {"origin": starts, "ending": ends, "models": models, "monitors": models})

@@ -31,6 +31,7 @@ from pinguin.web import faults, first_visit, gate, headers, kept, templating
 from pinguin.web.api import routes as api
 from pinguin.web.hosts import Server
 from pinguin.web.hub import Hub
+from pinguin.web.list_news import ListNews
 from pinguin.web.routes import (
     account,
     accounts,
@@ -74,13 +75,15 @@ def create_app(
     Gauge("pinguin_redis_up", "1 while live updates come from Redis", registry=registry).set_function(
         lambda: hub.connected
     )
+    templates = templating.environment()
     web = Web(settings, pool, broker, hub, check_types() if types is None else types, registry)
+    web.lists = ListNews(pool, templates)
     return Server(
         [_public(), _pinged(), _signed_in(), api.router(), create_static_files_router("/static", [templating.STATIC])],
         state=State({"web": web}),
         lifespan=[_running],
         before_send=[headers.secure],
-        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templating.environment())),
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates)),
         compression_config=CompressionConfig("gzip", gzip_compress_level=4, exclude="^/(live|static/vendor)"),
         exception_handlers={
             PinguinError: faults.known,

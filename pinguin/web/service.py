@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar import Request
 from litestar.datastructures import State
@@ -33,6 +33,9 @@ from pinguin.web.rate import Rate
 from pinguin.web.strangers import Strangers
 from pinguin.web.tags import Tags
 from pinguin.web.throttle import Door
+
+if TYPE_CHECKING:
+    from pinguin.web.list_news import ListNews
 
 Req = Request[Any, Any, State]
 
@@ -62,6 +65,7 @@ class Web:
     kinds: Mapping[str, ChannelType] = field(default_factory=channel_types)
     courier: Courier = field(init=False)
     boards: Boards = field(init=False)
+    lists: ListNews = field(init=False)
 
     def __post_init__(self) -> None:
         self.resources = Resources(Guard.of(self.settings))

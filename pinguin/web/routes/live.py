@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from litestar import get
 from litestar.params import FromPath
@@ -13,11 +13,9 @@ from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
 
 from pinguin.errors import InvalidInput, NotFound, Unavailable
-from pinguin.store import listing, monitors, sessions, upkeep
-from pinguin.store.monitors import Filter
+from pinguin.store import monitors, sessions
 from pinguin.web import asked as asking
-from pinguin.web import monitor_page, pushed, views
-from pinguin.web.asked import ORDER
+from pinguin.web import monitor_page, pushed
 from pinguin.web.channel_views import HELD
 from pinguin.web.database import connection
 from pinguin.web.hub import ALL, POLL_S
@@ -56,7 +54,7 @@ async def live_list(request: Req) -> ServerSentEvent:
     stale = await _is_stale(web, request.query_params.get("mark"))
 
     async def message(due: list[int]) -> str:
-        return text(request, await _list_news(request, due, shown))
+        return await web.lists.text(shown, due)
 
     return ServerSentEvent(stream(request, ids, message, stale, shown), headers={"X-Accel-Buffering": "no"})
 
@@ -72,9 +70,10 @@ async def _is_stale(web: Web, mark: str | None) -> bool:
         return False
 
 
-@get("/live/list/rows")
-async def poll_list(request: Req) -> Template:
-    return await _list_news(request, _ids(request), Shown(asking.parse(request.query_params)))
+@get("/live/list/rows", media_type="text/html")
+async def poll_list(request: Req) -> str:
+    shown = Shown(asking.parse(request.query_params))
+    return await of(request).lists.text(shown, _ids(request), at_once=True)
 
 
 @get("/live/monitors/{monitor_id:int}")
@@ -102,21 +101,6 @@ class _Seen:
 
 def _since(request: Req) -> datetime | None:
     return aware(request.query_params.get("since", "").replace(" ", "+"))
-
-
-async def _list_news(request: Req, due: list[int], shown: Shown) -> Template:
-    web, asked = of(request), shown.asked
-    async with connection(web.pool) as conn:
-        listed = await monitors.listed(conn, Filter(), ids=due, most=len(due))
-        rows = await views.rows(conn, listed)
-        counts = await monitors.counts(conn)
-        within = await listing.counts(conn, asked.filter) if asked.narrowed else counts
-        problems = await upkeep.problems(conn, timedelta(0))
-    shown.told(listed, within)
-    return render(
-        request, "fragments/list_news.html", rows=rows, counts=counts, within=within, problems=problems, order=ORDER,
-        asked=asked,
-    )  # fmt: skip
 
 
 async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
