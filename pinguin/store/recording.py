@@ -43,15 +43,15 @@ async def record(conn: Connection, results: Sequence[Result], expiries: Expiries
     expiries: what was written lately of when things end, so that it is not written with every result.
     Whether there was a transition. Raises `psycopg.Error` when the database refuses.
     """
-    before, written = await write_results(conn, results)
+    before, known = await write_results(conn, results)
     if new := (expiries or Expiries()).news(results):
         await conn.execute(_sql["write_expiries"], {"expiries": _document(new)})
     after, changes = dict(before), list[Change]()
     for result in sorted(results, key=lambda result: result.scheduled_at):
-        if result.monitor_id in after and _key(result) in written:
-            standing = after[result.monitor_id]
+        standing = after.get(result.monitor_id)
+        if standing is not None and _key(result) not in known:
             state, made = advance(standing.state, result, standing.policy)
-            after[result.monitor_id] = msgspec.structs.replace(standing, state=state)
+            after[result.monitor_id] = Standing(state, standing.policy, standing.incident_id)
             changes += [Change(result, transition) for transition in made]
     await write_changes(conn, changes, after)
     changed = {monitor_id: standing for monitor_id, standing in after.items() if standing is not before[monitor_id]}
@@ -66,40 +66,30 @@ def _key(result: Result) -> ResultKey:
 async def write_results(conn: Connection, results: Sequence[Result]) -> tuple[dict[int, Standing], set[ResultKey]]:
     """Lock the states of these results' monitors until the transaction ends, and write the results.
 
-    Returns the states as they were, and the keys of the results that were not there before.
+    Returns the states as they were, and the keys of the results that were not written: they were there before, or
+    their monitors are not.
     """
     monitor_ids = sorted({result.monitor_id for result in results})
-    states = await conn.execute(_sql["lock_states"], {"monitor_ids": monitor_ids})
-    document = _document([_result_row(result) for result in results])
-    written = await conn.execute(_sql["insert_results"], {"results": document})
-    standings = {row[0]: _standing(row) for row in await states.fetchall()}
-    return standings, {(row[0], row[1], row[2]) for row in await written.fetchall()}
+    locked = await conn.execute(_sql["lock_states"], {"monitor_ids": monitor_ids})
+    standings = _standings((await locked.fetchall())[0][0])
+    left = await conn.execute(_sql["insert_results"], {"results": _document(results)})
+    return standings, {(row[0], row[1], row[2]) for row in await left.fetchall()}
 
 
-def _result_row(result: Result) -> dict[str, Any]:
-    return {
-        "monitor_id": result.monitor_id,
-        "scheduled_at": result.scheduled_at,
-        "region": result.region,
-        "version": result.version,
-        "status": result.status,
-        "reason": result.reason,
-        "message": result.message,
-        "latency_ms": result.latency_ms,
-        "started_at": result.started_at,
-        "evidence": result.evidence,
-        **result.phases,
-    }
+class _Ids(msgspec.Struct):
+    monitor_id: int
+    incident_id: int | None
 
 
-def _standing(row: Sequence[Any]) -> Standing:
-    _, status, since, version, last_slot, failures, successes, unknowns, streak_since = row[:9]
-    incident_id, reason, message, latency_ms, *policy = row[9:]
-    state = State(
-        Status(status), since, version, last_slot, failures, successes, unknowns, streak_since,
-        incident_id is not None, reason, message, latency_ms,
-    )  # fmt: skip
-    return Standing(state, Policy(*policy), incident_id)
+_ids = msgspec.json.Decoder(list[_Ids])
+_states = msgspec.json.Decoder(list[State])
+_policies = msgspec.json.Decoder(list[Policy])
+
+
+def _standings(document: str) -> dict[int, Standing]:
+    """By monitor, from the rows of `lock_states`. Each decoder takes what it knows of a row."""
+    parts = zip(_ids.decode(document), _states.decode(document), _policies.decode(document), strict=True)
+    return {ids.monitor_id: Standing(state, policy, ids.incident_id) for ids, state, policy in parts}
 
 
 async def write_changes(conn: Connection, changes: Sequence[Change], standings: dict[int, Standing]) -> None:

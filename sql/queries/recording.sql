@@ -1,31 +1,42 @@
 -- One transaction a batch of results: states are locked in the order of ids, results written once, states advanced.
 
 -- name: lock_states
--- Always in the order of ids, so that two recorders never wait for each other in a circle.
-select s.monitor_id, s.status, s.since, s.version, s.last_slot, s.failures, s.successes, s.unknowns, s.streak_since,
-  s.incident_id, s.reason, s.message, s.latency_ms, m.failure_threshold, m.recovery_threshold,
-  m.interval_s, m.timeout_s, m.passive
-from monitor_states s
-join monitors m on m.id = s.monitor_id
-where s.monitor_id = any(%(monitor_ids)b)
-order by s.monitor_id
-for no key update of s
+-- Always in the order of ids, so that two recorders never wait for each other in a circle. One JSON document, here and
+-- below, is cheaper than many rows or arrays, for the worker and for the database.
+select coalesce(json_agg(locked), '[]')::text
+from (
+  select s.monitor_id, s.status, s.since, s.version, s.last_slot, s.failures, s.successes, s.unknowns, s.streak_since,
+    s.incident_id, s.incident_id is not null as down, s.reason, s.message, s.latency_ms, m.failure_threshold,
+    m.recovery_threshold, m.interval_s, m.timeout_s, m.passive
+  from monitor_states s
+  join monitors m on m.id = s.monitor_id
+  where s.monitor_id = any(%(monitor_ids)b)
+  order by s.monitor_id
+  for no key update of s
+) locked
 
 -- name: insert_results
--- A check that ran twice counts once; only what was written now is returned. One JSON document is cheaper than fifteen
--- arrays, for the worker and for the database.
-insert into results (
-  monitor_id, scheduled_at, region, version, status, reason, message, latency_ms, dns_ms, connect_ms, tls_ms,
-  first_byte_ms, transfer_ms, started_at, recorded_at, evidence)
-select monitor_id, scheduled_at, region, version, status, reason, message, latency_ms, dns, connect, tls, first_byte,
-  transfer, started_at, clock_timestamp(), evidence
-from json_to_recordset(%(results)s::json) as r (
-  monitor_id bigint, scheduled_at timestamptz, region text, version integer, status monitor_status, reason text,
-  message text, latency_ms real, dns real, connect real, tls real, first_byte real, transfer real,
-  started_at timestamptz, evidence jsonb)
-where monitor_id in (select id from monitors)
-on conflict do nothing
-returning monitor_id, scheduled_at, region
+-- A check that ran twice counts once. What was not written is returned: nearly always that is nothing.
+with given as materialized (
+  select *
+  from json_to_recordset(%(results)s::json) as r (
+    monitor_id bigint, scheduled_at timestamptz, region text, version integer, status monitor_status, reason text,
+    message text, latency_ms real, phases json, started_at timestamptz, evidence jsonb)
+), written as (
+  insert into results (
+    monitor_id, scheduled_at, region, version, status, reason, message, latency_ms, dns_ms, connect_ms, tls_ms,
+    first_byte_ms, transfer_ms, started_at, recorded_at, evidence)
+  select monitor_id, scheduled_at, region, version, status, reason, message, latency_ms, (phases ->> 'dns')::real,
+    (phases ->> 'connect')::real, (phases ->> 'tls')::real, (phases ->> 'first_byte')::real,
+    (phases ->> 'transfer')::real, started_at, clock_timestamp(), evidence
+  from given
+  where monitor_id in (select id from monitors)
+  on conflict do nothing
+  returning monitor_id, scheduled_at, region
+)
+select monitor_id, scheduled_at, region from given
+except
+select monitor_id, scheduled_at, region from written
 
 -- name: open_incidents
 insert into incidents (monitor_id, started_at, confirmed_at, reason, message, region, evidence)
