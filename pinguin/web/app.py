@@ -35,6 +35,7 @@ from pinguin.web.list_news import ListNews
 from pinguin.web.routes import (
     account,
     accounts,
+    api_page,
     audit,
     badges,
     bulk,
@@ -141,7 +142,7 @@ def _signed_in() -> Router:
         channel_editing.show_new, channel_editing.create, channel_editing.show_edit, channel_editing.edit,
         channel_editing.try_out, channel_editing.preview, messages.show_all, messages.show_channel,
         pings.show_pings, pings.show_body, pings.rotate,
-        badges.show_badges, badges.open_badges, badges.close_badges,
+        badges.show_badges, badges.open_badges, badges.close_badges, api_page.show_api,
         sql.show_sql, sql.ask, sql.download_csv, sql.download_json,
         live.live_list, live.poll_list, live.live_monitor, live.poll_monitor,
     ]  # fmt: skip

@@ -70,7 +70,7 @@ async def program(app: Litestar, token: str = "") -> AsyncIterator[Program]:
 
 @pytest.fixture
 async def owner(app: Litestar, pool: Pool) -> AsyncIterator[Program]:
-    """ada's, number 1."""
+    """ada's, number 1, with all that she may do."""
     async with program(app, await new_token(pool, await account(pool), "people")) as made:
         yield made
 

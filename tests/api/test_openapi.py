@@ -28,13 +28,13 @@ from pinguin.web.api.routes import operations
 from pinguin.web.rate import Rate
 from pinguin.web.service import Web
 from tests.api.conftest import BASE, Program
-from tests.api.serving import serving
 from tests.api.test_channels import HOOK
 from tests.api.test_maintenance import UPGRADE
 from tests.factory import add_monitor
 from tests.store.test_push import add_push
 from tests.web.test_incidents import add_incident
 from tests.web.test_listing import add_result
+from tests.web.test_live import served
 
 CHECKS: list[Any] = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
@@ -87,7 +87,7 @@ async def test_nothing_that_is_sent_breaks_it(app: Litestar, owner: Program, fil
     """Good and bad requests for each operation: no 5xx, nothing that the description does not say."""
     web: Web = app.state.web
     web.rate = Rate(burst=10**9)
-    async with serving(app) as address:
+    async with served(app) as address:
         told = (await owner.get(f"{BASE}/openapi.json")).json()
         schema = schemathesis.openapi.from_dict(told)
         headers = {"Authorization": owner.headers["authorization"]}
@@ -109,7 +109,7 @@ def attempt(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=described.as_strategy(generation_mode=mode), known=st.booleans())
-    def run(case: Case, known: bool) -> None:
+    def run(case: Case[Any], known: bool) -> None:
         if known and mode is GenerationMode.POSITIVE and each.name not in ("revoke_token", "remove_person"):
             case.path_parameters |= {name: 1 for name, kind in each.parameters if kind == "int"}
         stay_here(case)
@@ -119,7 +119,7 @@ def attempt(
     return run
 
 
-def stay_here(case: Case) -> None:
+def stay_here(case: Case[Any]) -> None:
     """What is tried out is tried on this machine."""
     if isinstance(case.body, dict) and case.path.endswith("/try"):
         case.body["options"] = {"url": "http://127.0.0.1:9/"}

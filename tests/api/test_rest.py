@@ -120,5 +120,6 @@ async def test_many_are_paused_edited_deleted_and_that_is_undone(editor: Program
     await editor.done("POST", f"/monitors/bulk/undo/{gone['undo']['id']}")
     assert len((await editor.read("/monitors"))["items"]) == 4
     assert (await editor.sent("POST", f"/monitors/bulk/undo/{gone['undo']['id']}")).status_code == 404
-    for wrong in ({}, {"ids": ids, "matching": {}}, {"ids": []}):
+    hostile: list[dict[str, object]] = [{}, {"ids": ids, "matching": {}}, {"ids": []}]
+    for wrong in hostile:
         assert (await editor.sent("POST", "/monitors/bulk/pause", wrong)).status_code == 422, wrong

@@ -43,11 +43,14 @@ async def test_each_operation_takes_its_role_and_its_scope(
     async with (
         program(app, await new_token(pool, 1, "metrics")) as metrics,
         program(app, await new_token(pool, 1, "read")) as reader,
+        program(app, await new_token(pool, 1, "write")) as writer,
     ):
         if each.name != "show_me":
             answers["metrics"] = await metrics.sent(each.method, path)
         if each.method != "GET" or least is not Role.VIEWER:
             answers["read"] = await reader.sent(each.method, path)
+        if least is Role.OWNER:
+            answers["write"] = await writer.sent(each.method, path)
     for name, answer in answers.items():
         assert answer.status_code == (401 if name == "nobody" else 403), (name, answer.text)
         assert answer.headers["content-type"] == PROBLEM

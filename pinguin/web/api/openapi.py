@@ -79,12 +79,10 @@ def _structs(each: Operation) -> list[Any]:
 
 
 def _operation(each: Operation) -> dict[str, Any]:
-    scope = "read" if each.method == "GET" else "write"
-    scope = "people" if each.least_role is Role.OWNER else "metrics" if each.opt.get("scope") == "metrics" else scope
     found: dict[str, Any] = {
         "operationId": each.name,
-        "summary": each.words.partition(". ")[0].rstrip("."),
-        "description": f"{each.words} (Role: {each.least_role}; scope: {scope}.)",
+        "summary": summary(each),
+        "description": f"{each.words} (Role: {each.least_role}; scope: {scope_of(each)}.)",
         "tags": [each.group],
         "parameters": [*_path(each), *_query(each), *_headers(each)],
         "responses": _responses(each),
@@ -93,6 +91,20 @@ def _operation(each: Operation) -> dict[str, Any]:
         schema = {"type": "object", "maxProperties": 0} if each.body is NoBody else _ref(each.body)
         found["requestBody"] = {"required": _required(each), "content": {JSON: {"schema": schema}}}
     return found
+
+
+def summary(each: Operation) -> str:
+    """Its first sentence."""
+    return each.words.partition(". ")[0].rstrip(".")
+
+
+def scope_of(each: Operation) -> str:
+    """The least that a token has to be for."""
+    if each.opt.get("scope") == "metrics":
+        return "metrics"
+    if each.least_role is Role.OWNER:
+        return "people"
+    return "read" if each.method == "GET" and each.least_role is Role.VIEWER else "write"
 
 
 def _required(each: Operation) -> bool:
