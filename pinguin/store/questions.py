@@ -142,7 +142,7 @@ async def asking(url: str, limit_s: float) -> AsyncIterator[Connection]:
 
 
 async def answer(conn: Connection, question: str, within_s: float) -> AsyncGenerator[Part]:
-    """The answer in parts of some hundred rows; the first has the columns even if it has no rows.
+    """The answer in parts of up to a thousand rows; the first has the columns even if it has no rows.
 
     within_s: no new part is begun after that. Raises `Refused`.
     """

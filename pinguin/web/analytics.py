@@ -61,8 +61,9 @@ def _line(line: re.Match[str], given: Mapping[str, Given]) -> str:
 
 @cache
 def questions() -> Mapping[str, Question]:
-    """All of them by name, in the order of the alphabet."""
-    return {path.stem: _read(path.stem, path.read_text()) for path in sorted(FOLDER.glob("*.sql"))}
+    """All of them by name, in the order of their titles."""
+    found = [_read(path.stem, path.read_text()) for path in FOLDER.glob("*.sql")]
+    return {each.name: each for each in sorted(found, key=lambda each: each.title)}
 
 
 def question(name: str) -> Question:

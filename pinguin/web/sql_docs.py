@@ -22,7 +22,7 @@ The schema `history` is made for people: its views and functions keep their name
 and hold no options, secrets or accounts. Ask it
 
 - on the page **SQL**, which lists the views with their columns, has the questions below one click away, and downloads
-  answers as CSV and JSON. It takes an editor or an owner;
+  answers as CSV and JSON. It takes an editor or an owner to ask; viewers see how each number is computed;
 - in psql: `make psql`, then `\\dv history.*`, `\\d+ history.results`, or `\\i uptime.sql` for one of the questions;
 - from a program, with the role `pinguin_reader`.
 

@@ -77,4 +77,4 @@ set local role pinguin_reader
 declare question no scroll cursor for
 
 -- name: fetch
-fetch forward 500 from question
+fetch forward 1000 from question

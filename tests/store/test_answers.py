@@ -83,7 +83,7 @@ async def past(stack: Services) -> Past:
             await conn.execute(EMPTY)
             for relation in ("results", "results_hourly", "results_daily", "pings"):
                 await conn.execute(f"truncate {relation}")
-        found = await _lived(pool)
+        found = await lived(pool)
     await _roll_up(stack.database_url, found)
     return found
 
@@ -99,7 +99,7 @@ async def conn(past: Past, stack: Services) -> AsyncIterator[Connection]:
         yield found
 
 
-async def _lived(pool: Pool) -> Past:
+async def lived(pool: Pool) -> Past:
     dice = random.Random(17)
     ended = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     found = Past(ended - timedelta(days=DAYS), ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from time import monotonic
@@ -24,6 +25,7 @@ from pinguin.web.templating import render
 
 FIRST = "down_now"
 """The question that the page opens with."""
+_WORD = re.compile(r"\w+")
 MEDIA = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
@@ -41,14 +43,17 @@ class Ground:
         return sql_answer.EMBEDDED_LIMIT_S if self.embedded else sql_answer.LIMIT_S
 
 
-@get("/sql", opt=EDITOR)
+@get("/sql")
 async def show_sql(request: Req) -> Template:
-    """?question=uptime&monitor=7&from=…&to=… opens a written question, filled in; somebody has to ask it."""
+    """?question=uptime&monitor=7&from=…&to=… opens a written question, filled in; somebody has to ask it.
+
+    Who may only look sees how each number is computed, and may ask nothing: results hold evidence.
+    """
     chosen = analytics.question(request.query_params.get("question", "").strip() or FIRST)
     return _page(request, await _ground(request), chosen.filled(_given(request)), chosen=chosen)
 
 
-@post("/sql", opt=EDITOR, status_code=200)
+@post("/sql/answer", opt=EDITOR, status_code=200)
 async def ask(request: Req) -> Response[Any]:
     """Up to 1,000 rows, on the page."""
     text = await _asked(request)
@@ -62,12 +67,12 @@ async def ask(request: Req) -> Response[Any]:
     return _page(request, ground, text, answer=found, took_ms=(monotonic() - began) * 1000)
 
 
-@post("/sql.csv", opt=EDITOR, status_code=200)
+@post("/sql/answer.csv", opt=EDITOR, status_code=200)
 async def download_csv(request: Req) -> Response[Any] | Stream:
     return await _download(request, "csv")
 
 
-@post("/sql.json", opt=EDITOR, status_code=200)
+@post("/sql/answer.json", opt=EDITOR, status_code=200)
 async def download_json(request: Req) -> Response[Any] | Stream:
     return await _download(request, "json")
 
@@ -137,7 +142,7 @@ def _page(
 
 
 def _marked(text: str, position: int | None) -> tuple[int, str, str, str] | None:
-    """Where it went wrong: number of the line (from 1), and the line before, at and behind that place."""
+    """Where it went wrong: number of the line (from 1), what stands before the word there, the word, what follows."""
     if position is None:
         return None
     position = min(position, len(text))
@@ -145,7 +150,9 @@ def _marked(text: str, position: int | None) -> tuple[int, str, str, str] | None
     end = text.find("\n", position)
     line = text[start : len(text) if end < 0 else end]
     place = position - start
-    return text.count("\n", 0, position) + 1, line[:place], line[place : place + 1] or " ", line[place + 1 :]
+    word = _WORD.match(line, place)
+    behind = word.end() if word else place + 1
+    return text.count("\n", 0, position) + 1, line[:place], line[place:behind] or " ", line[behind:]
 
 
 def _given(request: Req) -> dict[str, Given]:
