@@ -48,7 +48,7 @@ class ListNews:
         self._together = Together(self._make, EVERY_S)
 
     async def text(self, shown: Shown, due: Sequence[int], *, at_once: bool = False) -> str:
-        """The fragments of these monitors and of what stands above; `shown` is told of them.
+        """The fragments of these monitors and of what stands above; `shown` is told of them. "" where nothing is new.
 
         at_once: somebody waits for the answer, so it is not gathered with what others want.
         """
@@ -57,8 +57,8 @@ class ListNews:
         found = await (self._make(frozenset(keys)) if at_once else self._together.get(keys))
         top = found[asked, TOP]
         assert top.within is not None
-        shown.told([piece.listed for piece in found.values() if piece.listed], top.within)
-        return "".join(piece.text for piece in found.values())
+        new = shown.told([piece.listed for piece in found.values() if piece.listed], top.within)
+        return "".join(piece.text for piece in found.values()) if due or new else ""
 
     async def _make(self, keys: frozenset[Key]) -> dict[Key, Piece]:
         ids = sorted({each for _, each in keys} - {TOP})

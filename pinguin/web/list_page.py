@@ -34,6 +34,13 @@ def letters(rows: Sequence[Listed]) -> str:
     return "".join(LETTERS[each.status] for each in rows)
 
 
+def had(text: str) -> Counts | None:
+    """The counts that a page says it shows; None where it says nothing of that."""
+    parts = text.split(".")
+    good = len(parts) == len(Status) and all(each.isascii() and each.isdecimal() and len(each) < 10 for each in parts)
+    return dict(zip(Status, map(int, parts), strict=True)) if good else None
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A group of the list. rows: None while it is folded."""
@@ -85,9 +92,10 @@ class ListPage:
 
     @property
     def live(self) -> str:
-        """What its live parts say that they show: its monitors, their statuses, its filter."""
+        """What its live parts say that they show: its monitors, their statuses, its counts, its filter."""
         rows = [each.monitor for each in self.shown]
-        return f"ids={','.join(str(each.id) for each in rows)}&seen={letters(rows)}&{self.asked.query}"
+        had = ".".join(str(self.within[status]) for status in Status)
+        return f"ids={','.join(str(each.id) for each in rows)}&seen={letters(rows)}&had={had}&{self.asked.query}"
 
     @property
     def current(self) -> View | None:

@@ -16,17 +16,20 @@ class Shown:
     Where its order or its filter goes by them, a change makes it another list.
     """
 
-    def __init__(self, asked: Asked, statuses: dict[int, str] | None = None) -> None:
+    def __init__(
+        self, asked: Asked, statuses: dict[int, str] | None = None, within: Mapping[Status, int] | None = None
+    ) -> None:
         self.asked = asked
         self.moved = False
         self._statuses = statuses or {}
-        self._within: Mapping[Status, int] | None = None
+        self._within = within
 
-    def told(self, listed: Sequence[Listed], within: Mapping[Status, int]) -> None:
-        """These monitors, and these counts, are what the page shows from now on."""
+    def told(self, listed: Sequence[Listed], within: Mapping[Status, int]) -> bool:
+        """These monitors, and these counts, are what the page shows from now on. Whether the counts are others."""
         now = dict(zip((each.id for each in listed), list_page.letters(listed), strict=True))
         changed = any(self._statuses.get(number, letter) != letter for number, letter in now.items())
         other = self._within is not None and within != self._within
         self.moved |= self.asked.moves and (changed or other)
         self._statuses |= now
         self._within = within
+        return other

@@ -17,6 +17,7 @@ from litestar import Litestar
 from pinguin.broker import Broker, Event
 from pinguin.db import Pool
 from pinguin.settings import Settings
+from pinguin.web import list_page
 from pinguin.web.app import create_app
 from pinguin.web.hub import Hub, Page
 from pinguin.web.sessions import csrf_token, new_token, token_hash
@@ -282,3 +283,86 @@ async def test_nothing_unexpected_ends_live_updates_for_good() -> None:
     assert due == [7]
     assert logged[0]["event"] == "live_failed"
     assert logged[0]["error"] == "ValueError: not an event"
+
+
+async def drawn(live: tuple[str, Litestar], pool: Pool, path: str) -> str:
+    """The address of the stream of a list that was drawn just now."""
+    async with httpx.AsyncClient(base_url=live[0], cookies={"pinguin": await session(pool)}) as client:
+        page = (await client.get(path)).text
+    found = re.search(r'sse-connect="([^"]+)"', page)
+    assert found is not None
+    return html.unescape(found[1])
+
+
+async def test_a_list_is_drawn_anew_when_a_monitor_has_to_move_in_it(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker
+) -> None:
+    mine = await add_monitor(pool, name="shop")
+    await set_status(pool, mine, "up")
+    async with stream(live[0], await drawn(live, pool, "/monitors?sort=status"), pool) as events:
+        await until_open(live[1], 1)
+        await set_status(pool, mine, "down", "timeout")
+        await broker.announce_results([mine])
+        assert await events.next("list", within_s=20) == "changed"
+
+
+async def test_a_list_in_another_order_stays_where_it_is(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker
+) -> None:
+    mine = await add_monitor(pool, name="shop")
+    await set_status(pool, mine, "up")
+    async with stream(live[0], await drawn(live, pool, "/monitors?sort=name"), pool) as events:
+        await until_open(live[1], 1)
+        await set_status(pool, mine, "down", "timeout")
+        await broker.announce_results([mine])
+        assert "cells s-down" in await events.next("news", within_s=20)
+        with pytest.raises(TimeoutError):
+            await events.next("list", within_s=2)
+
+
+async def test_a_list_of_what_is_down_hears_of_one_that_it_does_not_show(
+    live: tuple[str, Litestar], pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even of what happened after it was drawn and before its stream was open."""
+    monkeypatch.setattr("pinguin.web.routes.live.LOOK_S", 0.2)
+    mine = await add_monitor(pool, name="shop")
+    await set_status(pool, mine, "up")
+    path = await drawn(live, pool, "/monitors?status=down")
+    await set_status(pool, mine, "down", "timeout")
+    async with stream(live[0], path, pool) as events:
+        assert "<b>1</b> down" in await events.next("news", within_s=20)
+        assert await events.next("list", within_s=20) == "changed"
+
+
+async def test_the_counts_of_a_filtered_list_stay_its_own(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker
+) -> None:
+    for name, tags in {"shop": ["a"], "mail": ["b"], "api": ["a"]}.items():
+        await set_status(pool, await add_monitor(pool, name=name, tags=tags), "up")
+    async with stream(live[0], await drawn(live, pool, "/monitors?tag=a&sort=name"), pool) as events:
+        await until_open(live[1], 1)
+        await set_status(pool, 1, "down", "timeout")
+        await broker.announce_results([1])
+        news = await events.next("news", within_s=20)
+    assert "<b>2</b> that match" in news
+    assert 'href="/monitors?status=down&amp;tag=a&amp;sort=name"' in news
+    assert "1 of 3 monitors is down" in news
+
+
+async def test_in_groups_every_row_of_a_monitor_is_changed(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker
+) -> None:
+    mine = await add_monitor(pool, name="shop", tags=["a", "b"])
+    async with stream(live[0], await drawn(live, pool, "/monitors?group=tag"), pool) as events:
+        await until_open(live[1], 1)
+        await set_status(pool, mine, "down", "timeout")
+        await broker.announce_results([mine])
+        news = await events.next("news", within_s=20)
+    assert f"""hx-swap-oob="outerHTML:[data-monitor='{mine}']\"""" in news
+    assert f'id="m{mine}"' not in news
+
+
+@pytest.mark.parametrize("had", ["", "1.2", "a.b.c.d.e.f.g", "1.1.1.1.1.1." + "9" * 30, "².1.1.1.1.1.1"])
+async def test_strange_counts_are_none(client: Client, had: str) -> None:
+    assert list_page.had(had) is None
+    assert (await client.get("/live/list/rows", params={"ids": "", "had": had, "seen": had})).status_code == 200

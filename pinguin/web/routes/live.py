@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
@@ -15,7 +16,7 @@ from litestar.response.sse import ServerSentEventMessage
 from pinguin.errors import InvalidInput, NotFound, Unavailable
 from pinguin.store import monitors, sessions
 from pinguin.web import asked as asking
-from pinguin.web import monitor_page, pushed
+from pinguin.web import list_page, monitor_page, pushed
 from pinguin.web.channel_views import HELD
 from pinguin.web.database import connection
 from pinguin.web.hub import ALL, POLL_S
@@ -31,6 +32,8 @@ MOVE_S = 3.0
 """A list is drawn anew at most this often because monitors have to move in it; more seldom with many open pages."""
 MOST_IDS = 500
 """Monitors that one page may be told of."""
+LOOK_S = 5.0
+"""So often a list looks whether its counts have changed, be it by monitors that it does not show."""
 LONGEST_S = 3600.0
 """A stream ends after this time and the browser comes back."""
 RECHECK_S = 120.0
@@ -50,7 +53,8 @@ def _ids(request: Req) -> list[int]:
 @get("/live/list")
 async def live_list(request: Req) -> ServerSentEvent:
     web, ids, asked = of(request), _ids(request), asking.parse(request.query_params)
-    shown = Shown(asked, dict(zip(ids, request.query_params.get("seen", ""), strict=False)))
+    seen = dict(zip(ids, request.query_params.get("seen", ""), strict=False))
+    shown = Shown(asked, seen, list_page.had(request.query_params.get("had", "")))
     stale = await _is_stale(web, request.query_params.get("mark"))
 
     async def message(due: list[int]) -> str:
@@ -133,7 +137,7 @@ async def stream(
 
     stale: they were, between the drawing of the page and now. pace_s: news come at most this often, if not `PACE_S`.
     """
-    moved_at = 0.0
+    moved_at = -math.inf
     hub, session = of(request).hub, token_hash(request.cookies.get(cookie_name(of(request).settings), ""))
     ends, recheck = time.monotonic() + LONGEST_S, time.monotonic() + RECHECK_S
     with hub.page(ids, session) as page:
@@ -143,7 +147,7 @@ async def stream(
         if ALL in ids:
             page.refresh()
         while time.monotonic() < ends:
-            due, changed = await page.news(POLL_S)
+            due, changed = await page.news(min(POLL_S, LOOK_S) if shown else POLL_S)
             if time.monotonic() >= recheck:
                 recheck = time.monotonic() + RECHECK_S
                 if not await _lasts(of(request), session):
@@ -152,10 +156,11 @@ async def stream(
                 return
             if not hub.connected:
                 due = ids
-            if shown and shown.moved and time.monotonic() >= moved_at + max(MOVE_S, hub.open_pages / 20):
-                shown.moved, changed, moved_at = False, True, time.monotonic()
-            for event in await _events(due, changed, message):
+            for event in await _events(due, changed, message, always=shown is not None):
                 yield event
+            if shown and shown.moved and time.monotonic() >= moved_at + max(MOVE_S, hub.open_pages / 20):
+                shown.moved, moved_at = False, time.monotonic()
+                yield ServerSentEventMessage(event="list", data="changed")
             await asyncio.sleep(PACE_S if pace_s is None else pace_s)
 
 
@@ -169,11 +174,14 @@ async def _lasts(web: Web, session: bytes) -> bool:
 
 
 async def _events(
-    due: list[int], changed: bool, message: Callable[[list[int]], Awaitable[str]]
+    due: list[int], changed: bool, message: Callable[[list[int]], Awaitable[str]], *, always: bool
 ) -> list[ServerSentEventMessage]:
-    """What to send now; a comment at least, so that a connection that is gone is noticed."""
+    """What to send now; a comment at least, so that a connection that is gone is noticed.
+
+    always: there may be something to say of monitors that the page does not show.
+    """
     try:
-        said = await message(due) if due else ""
+        said = await message(due) if due or always else ""
         found = [ServerSentEventMessage(event="news", data=said)] if said else []
     except NotFound:
         changed, found = True, []
