@@ -13,10 +13,12 @@ from typing import Annotated
 
 from pinguin.checks.common import Host, IpVersion
 from pinguin.checks.contract import CheckOptions, Context, Outcome
+from pinguin.checks.engine.deadlines import Deadlines
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.icmp import EchoSocket, Pinger, icmp_permission
 from pinguin.checks.engine.resolve import Address
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
+from pinguin.checks.engine.volley import Volley
 from pinguin.checks.verdict import too_slow, wrong_host
 from pinguin.errors import CheckFailed, InvalidInput
 from pinguin.fields import Examples, field
@@ -90,74 +92,32 @@ async def check(options: Options, context: Context) -> Outcome:
     context.evidence["address"] = address.ip
     watch.stage(f"waiting for replies from {address.ip}")
     echoes = context.resources.get(Pinger).of(address.family)
-    trips = await _send_all(echoes, address, options, watch)
+    trips = await _send_all(echoes, address, options, watch, context.resources.get(Deadlines))
     context.evidence.update(_facts(trips, options.count))
     _judge(trips, address, options, context.timeout)
     latency = _mean(trips)
     return Outcome(latency, degraded=too_slow(latency, options.slow_ms) or _too_uneven(trips, options.max_jitter_ms))
 
 
-async def _send_all(echoes: EchoSocket, address: Address, options: Options, watch: Stopwatch) -> list[float]:
+async def _send_all(
+    echoes: EchoSocket, address: Address, options: Options, watch: Stopwatch, deadlines: Deadlines
+) -> list[float]:
     """The round trips of the replies, in milliseconds. Raises CheckFailed where a router says that there is no way."""
     # Ends a little before the monitor's timeout: lost packets are our finding, with figures, and no mere timeout.
     budget = watch.seconds_left() * 0.9
     started = perf_counter()
     spacing = min(options.interval_ms / 1000, budget / 2 / options.count)
-    replies: list[asyncio.Future[float]] = []
+    volley = Volley()
     try:
         for number in range(options.count):
             if number:
-                await _wait(replies, spacing)
+                await volley.settled(spacing, asyncio.get_running_loop())
                 await asyncio.sleep(started + spacing * number - perf_counter())
-            replies.append(echoes.request(address, options.size))
-        await _wait(replies, started + budget - perf_counter())
-        return _trips(replies)
+            echoes.request(volley, address, options.size)
+        await volley.settled(started + budget - perf_counter(), deadlines)
+        return volley.trips
     finally:
-        for reply in replies:
-            if not reply.cancel() and not reply.cancelled():
-                reply.exception()  # looked at, or asyncio complains
-
-
-async def _wait(replies: list[asyncio.Future[float]], seconds: float) -> None:
-    """Wait until all are there, but no longer than `seconds`, nor than until a router says that there is no way."""
-    until = perf_counter() + seconds
-    while seconds > 0 and (missing := [reply for reply in replies if not reply.done()]):
-        await _until_ended(missing, seconds)
-        failures = [reply for reply in replies if reply.done() and reply.exception()]
-        if failures and not _trips(replies):
-            failures[0].result()
-        seconds = until - perf_counter()
-
-
-async def _until_ended(missing: list[asyncio.Future[float]], seconds: float) -> None:
-    """Until all have ended, or one has failed. asyncio.wait, for any number of anything, costs as much as the ping."""
-    loop = asyncio.get_running_loop()
-    woken, left = loop.create_future(), len(missing)
-
-    def wake() -> None:
-        if not woken.done():
-            woken.set_result(None)
-
-    def ended(reply: asyncio.Future[float]) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0 or reply.exception():
-            wake()
-
-    timer = loop.call_later(seconds, wake)
-    for reply in missing:
-        reply.add_done_callback(ended)
-    try:
-        await woken
-    finally:
-        timer.cancel()
-        for reply in missing:
-            reply.remove_done_callback(ended)
-
-
-def _trips(replies: list[asyncio.Future[float]]) -> list[float]:
-    """Of those that were answered, by their target and not by a router."""
-    return [reply.result() for reply in replies if reply.done() and reply.exception() is None]
+        echoes.forget(volley)
 
 
 def _mean(trips: list[float]) -> float:
@@ -178,7 +138,7 @@ def _too_uneven(trips: list[float], max_jitter_ms: int) -> tuple[str, str] | Non
 
 def _facts(trips: list[float], sent: int) -> dict[str, float]:
     facts: dict[str, float] = {"sent": sent, "received": len(trips), "loss_percent": _loss(trips, sent)}
-    if trips:
+    if len(trips) > 1:  # of one, the latency says it all
         facts["min_ms"], facts["max_ms"] = round(min(trips), 3), round(max(trips), 3)
         facts["avg_ms"], facts["jitter_ms"] = round(_mean(trips), 3), round(_jitter(trips), 3)
     return facts

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from pinguin.checks.contract import CheckOptions, CheckType, Context, Outcome, Resources
+from pinguin.checks.engine.deadlines import Deadlines
 from pinguin.checks.evidence import bounded, text
 from pinguin.errors import CheckFailed, CheckImpossible
 from pinguin.model import PHASES, Status
@@ -38,8 +39,9 @@ class Report:
 async def run(kind: CheckType, options: CheckOptions, timeout: float, resources: Resources) -> Report:
     """One check of `options` within `timeout` seconds. Never raises, except when it is cancelled itself."""
     context = Context(timeout=timeout, resources=resources)
+    bound = _Bound(resources.get(Deadlines), timeout)
     try:
-        async with asyncio.timeout(timeout) as bound:
+        with bound:
             outcome = await kind.check(options, context)
         return _answered(outcome, context)
     except CheckFailed as failure:
@@ -48,9 +50,35 @@ async def run(kind: CheckType, options: CheckOptions, timeout: float, resources:
         return _report(Status.UNKNOWN, context, reason=obstacle.reason, message=obstacle.message)
     except Exception as error:
         # A socket may raise TimeoutError of itself (ETIMEDOUT): only our own clock's is the monitor's timeout.
-        if bound.expired():
+        if bound.expired:
             return _report(Status.DOWN, context, reason="timeout", message=_too_late(context))
         return _bug(kind, error, context)
+
+
+class _Bound:
+    """asyncio.timeout, with a deadline that checks share in place of a timer of its own."""
+
+    __slots__ = ("_asked", "_deadline", "_task", "expired")
+
+    def __init__(self, deadlines: Deadlines, seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task, self._asked = task, task.cancelling()
+        self._deadline = deadlines.call_later(seconds, self._expire)
+        self.expired = False
+
+    def _expire(self) -> None:
+        self.expired = True
+        self._task.cancel()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, frames: object) -> None:
+        self._deadline.cancel()
+        # Whoever else asked the task to end must not be disappointed.
+        if self.expired and self._task.uncancel() <= self._asked and kind is asyncio.CancelledError:
+            raise TimeoutError
 
 
 def _answered(outcome: Outcome, context: Context) -> Report:

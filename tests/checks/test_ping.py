@@ -13,6 +13,7 @@ from pinguin.checks import check_type
 from pinguin.checks.contract import Resources
 from pinguin.checks.engine.icmp import EchoSocket, Pinger, checksum, icmp_permission
 from pinguin.checks.engine.resolve import Address
+from pinguin.checks.engine.volley import Volley
 from pinguin.errors import CheckFailed, InvalidInput
 from pinguin.model import Status
 from tests.checks.conftest import Check
@@ -137,7 +138,8 @@ async def test_cancelling_forgets_what_was_waited_for(
 async def test_a_reply_that_is_not_ours_is_passed_over() -> None:
     echoes = EchoSocket(socket.AF_INET)
     try:
-        reply = echoes.request(Address(socket.AF_INET, ("127.0.0.1", 0)), 56)
+        volley = Volley()
+        echoes.request(volley, Address(socket.AF_INET, ("127.0.0.1", 0)), 56)
         honest = bytes([0]) + echoes._packet(0, 56)[1:]
         for forged, source in [
             (honest, "127.0.0.2"),
@@ -148,8 +150,9 @@ async def test_a_reply_that_is_not_ours_is_passed_over() -> None:
             (b"\x4f" + honest, "127.0.0.1"),
         ]:
             echoes._take(forged, source, 0.0)
-        assert not reply.done()
-        assert await asyncio.wait_for(reply, 1) > 0
+        assert volley.under_way == {0}
+        await volley.settled(1, asyncio.get_running_loop())
+        assert volley.trips[0] > 0
     finally:
         echoes.close()
 
@@ -252,7 +255,7 @@ async def test_a_router_after_a_reply_is_a_lost_packet(check: Check, monkeypatch
     def take(self: EchoSocket, packet: bytes, source: str, arrived: float) -> None:
         sequence = int.from_bytes(packet[-58:-56], "big")
         if sequence == 1:
-            self._waiting[1].refuse("192.0.2.1", "there is no route")
+            self._refuse(1, "192.0.2.1", "there is no route")
         else:
             _take(self, packet, source, arrived)
 
@@ -266,7 +269,8 @@ async def test_a_router_after_a_reply_is_a_lost_packet(check: Check, monkeypatch
 async def test_reports_about_what_is_not_ours_are_passed_over() -> None:
     echoes = EchoSocket(socket.AF_INET)
     try:
-        reply = echoes.request(Address(socket.AF_INET, ("127.0.0.1", 0)), 56)
+        volley = Volley()
+        echoes.request(volley, Address(socket.AF_INET, ("127.0.0.1", 0)), 56)
         report = report_of(echoes, "127.0.0.1", 3, 1)
         about_other = report_of(echoes, "127.0.0.2", 3, 1)
         for forged in (
@@ -279,10 +283,10 @@ async def test_reports_about_what_is_not_ours_are_passed_over() -> None:
             echoes._take(forged, "192.0.2.1", 0.0)
         for number in range(1, 20):
             echoes._take(report_of(echoes, "127.0.0.1", 3, 1, number), "192.0.2.1", 0.0)
-        assert not reply.done()
+        assert volley.under_way == {0}
         echoes._note(echoes._packet(0, 56)[:8], "127.0.0.1", "192.0.2.1", 3, 1)  # eight bytes are all that some return
         with pytest.raises(CheckFailed):
-            await reply
+            await volley.settled(1, asyncio.get_running_loop())
     finally:
         echoes.close()
 

@@ -13,13 +13,13 @@ import socket
 import struct
 import sys
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
 from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.resolve import Address
+from pinguin.checks.engine.volley import Volley
 from pinguin.errors import CheckFailed, CheckImpossible
 
 PERMISSION = (
@@ -89,22 +89,6 @@ class Pinger:
             self._sockets.popitem()[1].close()
 
 
-@dataclass(slots=True)
-class _Waiting:
-    source: str
-    sent: float
-    trip: asyncio.Future[float]
-
-    def resolve(self, arrived: float) -> None:
-        if not self.trip.done():
-            self.trip.set_result(max((arrived - self.sent) * 1000, 0.001))
-
-    def refuse(self, reporter: str, why: str) -> None:
-        if not self.trip.done():
-            words = f"{self.source} is not reachable: {why}, says {reporter}"
-            self.trip.set_exception(CheckFailed("unreachable", words))
-
-
 class EchoSocket:
     """Many pings in flight at once, told apart by sequence number and a token that only this socket knows."""
 
@@ -116,7 +100,7 @@ class EchoSocket:
         self._identity = int.from_bytes(os.urandom(2), "big")
         self._token = os.urandom(8)
         self._next = 0
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, tuple[str, float, Volley]] = {}  # whom we asked, when, for which check
         self._buffer = memoryview(bytearray(65536))
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._sock.fileno(), self._drain)
@@ -125,22 +109,20 @@ class EchoSocket:
         self._loop.remove_reader(self._sock.fileno())
         self._sock.close()
 
-    def request(self, address: Address, size: int) -> asyncio.Future[float]:
-        """Send one packet. The future gets the milliseconds until its reply; cancel it to stop waiting.
+    def request(self, volley: Volley, address: Address, size: int) -> None:
+        """Send one packet, of whose end `volley` will hear: its reply, or a router's word that there is no way.
 
-        It fails with CheckFailed where a router says that there is no way; that is raised at once where this machine
-        knows it.
+        Raises CheckFailed at once where this machine knows of none. Whoever stops waiting says so: `forget`.
         """
         sequence = self._free_sequence()
-        trip: asyncio.Future[float] = self._loop.create_future()
-        self._waiting[sequence] = _Waiting(address.ip.partition("%")[0], perf_counter(), trip)
-        trip.add_done_callback(lambda _: self._waiting.pop(sequence, None))
-        try:
-            self._send(sequence, address, size)
-        except BaseException:
-            trip.cancel()
-            raise
-        return trip
+        self._waiting[sequence] = address.ip.partition("%")[0], perf_counter(), volley
+        volley.under_way.add(sequence)
+        self._send(sequence, address, size)
+
+    def forget(self, volley: Volley) -> None:
+        """What comes for it from now on is nobody's."""
+        while volley.under_way:
+            del self._waiting[volley.under_way.pop()]
 
     def _send(self, sequence: int, address: Address, size: int) -> None:
         packet = self._packet(sequence, size)
@@ -217,8 +199,9 @@ class EchoSocket:
         if kind != self._reply or (self._raw and identity != self._identity):
             return
         waiting = self._waiting.get(sequence)
-        if waiting and waiting.source == source and packet.startswith(self._token, _HEADER.size):
-            waiting.resolve(arrived)
+        if waiting and waiting[0] == source and packet.startswith(self._token, _HEADER.size):
+            _, sent, volley = self._waiting.pop(sequence)
+            volley.answered(sequence, max((arrived - sent) * 1000, 0.001))
 
     def _take_report(self, inner: bytes, reporter: str, kind: int, code: int) -> None:
         """inner: the beginning of the packet that the report is about, with its IP header."""
@@ -241,12 +224,16 @@ class EchoSocket:
             return
         token = packet[_HEADER.size : _HEADER.size + len(self._token)]  # routers need not return so much
         waiting = self._waiting.get(sequence)
-        if not waiting or waiting.source != target or not self._token.startswith(token):
+        if not waiting or waiting[0] != target or not self._token.startswith(token):
             return
         if kind == _TIME_EXCEEDED[self._family]:
-            waiting.refuse(reporter, "the way is too long, or goes in a circle")
+            self._refuse(sequence, reporter, "the way is too long, or goes in a circle")
         elif kind == _UNREACHABLE[self._family]:
-            waiting.refuse(reporter, _WHY[self._family].get(code, f"code {code}"))
+            self._refuse(sequence, reporter, _WHY[self._family].get(code, f"code {code}"))
+
+    def _refuse(self, sequence: int, reporter: str, why: str) -> None:
+        target, _, volley = self._waiting.pop(sequence)
+        volley.refused(sequence, CheckFailed("unreachable", f"{target} is not reachable: {why}, says {reporter}"))
 
 
 def _arrival(ancillary: list[tuple[int, int, bytes]]) -> float:
