@@ -17,7 +17,7 @@ from tests.web.test_incidents import add_incident
 from tests.web.test_live import served
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+BLOCKS: list[str] = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 EXPECTED = re.compile(r"# → (.*)$", re.MULTILINE)
 
 

@@ -123,3 +123,38 @@ async def test_many_are_paused_edited_deleted_and_that_is_undone(editor: Program
     hostile: list[dict[str, object]] = [{}, {"ids": ids, "matching": {}}, {"ids": []}]
     for wrong in hostile:
         assert (await editor.sent("POST", "/monitors/bulk/pause", wrong)).status_code == 422, wrong
+
+
+async def test_views_are_kept_and_deleted(editor: Program) -> None:
+    kept = await editor.done("PUT", "/views", {"name": "Down", "query": "status=down&tag=web"})
+    [view] = kept["items"]
+    assert (view["name"], view["is_default"]) == ("Down", False)
+    assert "status=down" in view["query"]
+    assert (await editor.done("POST", f"/views/{view['id']}/default"))["items"][0]["is_default"]
+    await editor.done("DELETE", "/views/default")
+    assert not (await editor.read("/views"))["items"][0]["is_default"]
+    assert (await editor.sent("PUT", "/views", {"name": "x", "query": "status=blue"})).status_code == 422
+    await editor.done("DELETE", f"/views/{view['id']}")
+    assert await editor.read("/views") == {"items": []}
+
+
+async def test_templates_are_tried(editor: Program) -> None:
+    made = await editor.done("POST", "/channels/preview", {"subject_template": "{{ item.monitor }}!", "sample": "up"})
+    assert made["subject"].endswith("!")
+    wrong = await editor.sent("POST", "/channels/preview", {"body_template": "{% nothing %}"})
+    assert list(wrong.json()["errors"]) == ["body_template"]
+
+
+async def test_a_question_in_sql_is_answered(editor: Program, viewer: Program, pool: Pool) -> None:
+    await add_monitor(pool, name="shop")
+    answer = await editor.sent("POST", "/query", {"sql": "select name from history.monitors"})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json(), answer.headers["x-rows"]) == ([{"name": "shop"}], "1")
+    csv = await editor.sent("POST", "/query", {"sql": "select name from history.monitors", "format": "csv"})
+    assert csv.text.split() == ["name", "shop"]
+    for wrong in ("select * from users", "delete from monitors", "select 1; select 2"):
+        refused = await editor.sent("POST", "/query", {"sql": wrong})
+        assert (refused.status_code, list(refused.json()["errors"])) == (422, ["sql"]), wrong
+    assert (await viewer.sent("POST", "/query", {"sql": "select 1"})).status_code == 403
+    asked = await fetch(pool, "select count(*) from audit where action = 'sql.ask'")
+    assert asked == [(5,)]

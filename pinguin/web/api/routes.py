@@ -14,6 +14,7 @@ from pinguin.web import gate
 from pinguin.web.api import (
     badges,
     bulk,
+    channel_groups,
     channels,
     incidents,
     logs,
@@ -24,15 +25,17 @@ from pinguin.web.api import (
     people,
     pings,
     results,
+    sql,
     tokens,
     types,
+    views,
 )
 from pinguin.web.api.openapi import document
 from pinguin.web.api.operation import BASE, JSON, Operation
 
 MODULES: Sequence[ModuleType] = (
-    overview, monitors, bulk, results, pings, badges, incidents, maintenance, channels, logs, types, people, tokens,
-    meta,
+    overview, monitors, bulk, results, pings, badges, incidents, maintenance, channels, channel_groups,
+    logs, types, views, sql, people, tokens, meta,
 )  # fmt: skip
 """In the order in which people read of them."""
 
