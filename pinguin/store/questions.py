@@ -101,12 +101,14 @@ async def functions(conn: Connection) -> list[Function]:
 async def why_not(conn: Connection) -> str:
     """Why nothing can be asked on this server; "" where it can."""
     row = await (await conn.execute(_SQL["reader"])).fetchone()
-    if row is None or not row[0]:
+    assert row is not None
+    me, admitted, harmless = row
+    if not admitted:
         return (
-            "The database has no role pinguin_reader that Pinguin may use, as its own user may not make one."
-            " Somebody who may has to run: create role pinguin_reader; select admit_reader();"
+            "The database has no role pinguin_reader that Pinguin may use, as its own user may not make one. Somebody"
+            f" who may has to run: create role pinguin_reader; grant pinguin_reader to {me}; select admit_reader();"
         )
-    if not row[1]:
+    if not harmless:
         return "The role pinguin_reader may do more than read the views for people: take its other rights from it."
     return ""
 

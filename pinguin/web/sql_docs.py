@@ -52,6 +52,7 @@ who may runs
 
 ```sql
 create role pinguin_reader;
+grant pinguin_reader to pinguin;  -- or as Pinguin's own user is called
 select admit_reader();
 ```
 

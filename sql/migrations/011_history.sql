@@ -355,9 +355,11 @@ comment on column history.uptimes.down_s is 'Seconds down.';
 comment on column history.uptimes.unmonitored_s is 'Seconds unknown, pending, paused or in maintenance: they count as neither.';
 
 -- The role that may read this schema and nothing else. Roles belong to the whole server: other databases on it may have
--- made it already, and a server may forbid us to make it. Then the page says so, and whoever may runs
--- `create role pinguin_reader; select admit_reader();`.
+-- made it already, and a server may forbid us to make it, or to become it. Then the page says what somebody who may has
+-- to run.
 create function admit_reader() returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  may_become constant text := case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end;
 begin
   if not exists (select from pg_roles where rolname = 'pinguin_reader') then
     return 'there is no role pinguin_reader';
@@ -365,8 +367,12 @@ begin
   grant usage on schema history to pinguin_reader;
   grant select on all tables in schema history to pinguin_reader;
   grant execute on all functions in schema history to pinguin_reader;
-  if not pg_has_role(current_user, 'pinguin_reader', 'member') then
-    execute format('grant pinguin_reader to %I', current_user);
+  if not pg_has_role(current_user, 'pinguin_reader', may_become) then
+    begin
+      execute format('grant pinguin_reader to %I', current_user);
+    exception when insufficient_privilege then
+      return format('pinguin_reader may read the schema history, but %I may not become it', current_user);
+    end;
   end if;
   return 'pinguin_reader may read the schema history';
 end $$;
