@@ -78,7 +78,7 @@ class Asked:
         return f"{HOME}?{replace(self, **{'after': '', **changes}).query or 'sort=status'}"
 
     def with_tag(self, tag: str) -> str:
-        return self.link(tags=tuple(dict.fromkeys([*self.tags, tag])))
+        return self.link(tags=tuple(sorted({*self.tags, tag})))
 
     def without_tag(self, tag: str) -> str:
         return self.link(tags=tuple(each for each in self.tags if each != tag))
@@ -101,7 +101,7 @@ def parse(given: MultiMixin[Any]) -> Asked:
         raise InvalidInput({"status": f"{status[:40]!r} is none; there are {', '.join(ORDER)}"})
     if sort and sort not in SORTS:
         raise InvalidInput({"sort": f"{sort[:40]!r} is no order; there are {', '.join(SORTS)}"})
-    tags = _texts(given, "tag")
+    tags = tuple(sorted(_texts(given, "tag")))
     if len(tags) > MOST_TAGS:
         raise InvalidInput({"tag": f"may be given {MOST_TAGS} times at most"})
     if group not in ("", "tag", "on"):
