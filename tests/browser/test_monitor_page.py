@@ -127,11 +127,10 @@ async def test_the_same_without_a_mouse(chromium: Browser, address: str, monitor
     async with visiting(chromium, address, timezone_id="Asia/Tokyo") as visit:
         await visit.sign_in()
         page = visit.page
-        await page.goto(f"/monitors/{monitors[0]}")
-        await expect(page.locator("#chart")).to_have_attribute("data-zone", "Asia/Tokyo", timeout=SLOW)
-        await page.locator("#chart .dates summary").focus()
-        await page.keyboard.press("Enter")
         day = datetime.now(UTC).date() - timedelta(days=3)
+        await page.goto(f"/monitors/{monitors[0]}?from={day}")
+        await expect(page.locator("#chart")).to_have_attribute("data-zone", "Asia/Tokyo", timeout=SLOW)
+        await expect(page.locator("#f-from")).to_have_value(f"{day}T09:00")
         await page.fill("#f-from", f"{day}T09:00")
         await page.fill("#f-to", f"{day}T21:00")
         await page.keyboard.press("Enter")

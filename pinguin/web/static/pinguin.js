@@ -155,7 +155,9 @@ function startLive() {
   // A chart that somebody reads stays as it is.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const chart = event.target.closest && event.target.matches("#chart") && event.target;
-    if (chart && (chart.querySelector("details[open]") || chart.matches(":hover"))) event.preventDefault();
+    const cause = event.detail.requestConfig.triggeringEvent;
+    if (!chart || (cause && cause.type === "zone")) return;
+    if (chart.querySelector("details[open]") || chart.matches(":hover")) event.preventDefault();
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     tellTimes(document);
