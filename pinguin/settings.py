@@ -56,7 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     web_host: Annotated[str, Meta(description="address that the pages listen on")] = "127.0.0.1"
     web_port: Annotated[int, Meta(ge=1, le=65535, description="port that the pages listen on")] = 8080
     web_secure_cookies: Annotated[
-        bool, Meta(description="set where the pages are served over HTTPS; a PINGUIN_BASE_URL with https:// sets it too")
+        bool,
+        Meta(description="set where the pages are served over HTTPS; a PINGUIN_BASE_URL with https:// sets it too"),
     ] = False
     trusted_proxies: Annotated[
         str, Meta(description="addresses or networks, …,… of proxies whose X-Forwarded-For is believed; empty: none")
