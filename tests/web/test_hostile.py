@@ -117,7 +117,7 @@ def addresses(app: Litestar, method: str) -> list[str]:
 
 def asked(app: Litestar) -> list[str]:
     """Pages that answer at once: streams do not end."""
-    return [path for path in addresses(app, "GET") if not re.fullmatch(r"/live/(list|monitors/1)", path)]
+    return [path for path in addresses(app, "GET") if not re.fullmatch(r"/live/(list|dashboard|monitors/1)", path)]
 
 
 async def all_forms(client: Client, app: Litestar) -> list[Form]:
