@@ -63,8 +63,7 @@ def _usable(made: Path) -> bool:
     """Whether what is kept is what would be made now, but for migrations that can still be made."""
     if not made.exists() or time.time() - made.stat().st_mtime > FRESH_S:
         return False
-    was = made.read_text().split()
-    return was == _made_with()[: len(was)]
+    return set(made.read_text().split()) <= set(_made_with())
 
 
 @asynccontextmanager

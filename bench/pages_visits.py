@@ -167,6 +167,7 @@ class Visits:
             if download:
                 break
         cpu = 1000 * (self._spent() - spent) / TIMES if times else took
+        await self._counting.get(address, headers=headers)  # what a process remembers, it knows now
         before = self._counter.statements
         await self._counting.get(address, headers=headers)
         statements = self._counter.statements - before

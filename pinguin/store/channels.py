@@ -18,6 +18,9 @@ from pinguin.errors import Conflict, InvalidInput, NotFound
 
 _SQL = queries("channels")
 
+OFFERED = 500
+"""Names of monitors that a form offers, to be completed while somebody types."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
@@ -223,10 +226,11 @@ async def delete_group(conn: Connection, group_id: int) -> None:
     await conn.execute(_SQL["delete_group"], {"id": group_id})
 
 
-async def choices(conn: Connection) -> Choices:
-    """One query."""
+async def choices(conn: Connection, naming: Sequence[int] | None = None) -> Choices:
+    """One query. naming: of monitors the first `OFFERED` and those that are called like one of these; None: all."""
+    given = {"naming": None if naming is None else list(naming), "offered": OFFERED}
     async with conn.cursor(row_factory=args_row(Choice)) as cursor:
-        await cursor.execute(_SQL["choices"])
+        await cursor.execute(_SQL["choices"], given)
         found = await cursor.fetchall()
     return Choices(
         [each for each in found if each.kind == "channel"],

@@ -7,15 +7,18 @@ select monitor_id, started_at, reason from incidents where id = any(%(incidents)
 -- name: shared
 -- Traits that at least two of these monitors have, which of them do, and how many monitors do in all. Hosts are read
 -- from what is watched; addresses, resolvers and authorities are those that checks saw last before `at`, where there
--- are not too many monitors to look.
+-- are not too many monitors to look. What two of them share is found first: only that is looked for in all others.
 with wanted as (
-  select id, name, tags, regions, interval_s,
-    coalesce(
-      substring(target from '^([0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$'),
-      substring(target from '^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/@\s]*@)?(\[[^]]+\]|[^/:?#\s]+)')) as host
+  select id, name, tags, regions, target, interval_s
   from monitors
   where enabled and archived_at is null or id = any(%(monitors)s)
-), seen as (
+), hosts as (
+  select id, lower(coalesce(
+    substring(target from '^([0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$'),
+    substring(target from '^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/@\s]*@)?(\[[^]]+\]|[^/:?#\s]+)'))) as host
+  from monitors
+  where id = any(%(monitors)s)
+), seen as materialized (
   select w.id, r.evidence
   from wanted w
   cross join lateral (
@@ -25,33 +28,55 @@ with wanted as (
       and evidence ?| '{address,resolver,certificate}'
     order by scheduled_at desc limit 1) r
   where (select count(*) from wanted) <= %(most)s
-), linked as (
+), met (id, kind, value) as materialized (
+  select id, 'address', coalesce(substring(address from '^\[([^]]+)\]'), substring(address from '^[^:]*:[^:]*:.*$'),
+    split_part(address, ':', 1)) from seen, lateral (select evidence ->> 'address' as address) a
+  union all
+  select id, 'resolver', evidence ->> 'resolver' from seen
+  union all
+  select id, 'issuer', evidence -> 'certificate' ->> 'issuer' from seen
+), linked as materialized (
   select d.monitor_id, d.depends_on from monitor_dependencies d
   union all
   select distinct depends_on, depends_on from monitor_dependencies
-), traits as (
-  select id, 'tag' as kind, tag as value, 0::bigint as source from wanted, unnest(tags) tag
+), traits (id, kind, value, source) as (
+  select id, 'tag', tag, 0::bigint from monitors, unnest(tags) tag where id = any(%(monitors)s)
   union all
-  select id, 'region', region, 0 from wanted, unnest(regions) region
+  select id, 'region', region, 0 from monitors, unnest(regions) region where id = any(%(monitors)s)
   union all
-  select id, 'host', lower(host), 0 from wanted
+  select id, 'host', host, 0 from hosts
   union all
-  select id, 'address', coalesce(substring(address from '^\[([^]]+)\]'), substring(address from '^[^:]*:[^:]*:.*$'),
-    split_part(address, ':', 1)), 0 from seen, lateral (select evidence ->> 'address' as address) a
-  union all
-  select id, 'resolver', evidence ->> 'resolver', 0 from seen
-  union all
-  select id, 'issuer', evidence -> 'certificate' ->> 'issuer', 0 from seen
+  select id, kind, value, 0 from met where id = any(%(monitors)s)
   union all
   select l.monitor_id, 'dependency', w.name, w.id from linked l join wanted w on w.id = l.depends_on
+  where l.monitor_id = any(%(monitors)s)
+), shared as materialized (
+  select kind, value, source, array_agg(distinct id) as monitor_ids
+  from traits
+  where value <> ''
+  group by kind, value, source
+  having count(distinct id) > 1
+), counted (kind, value, source, of) as (
+  select 'tag', s.value, 0, count(*) from shared s join wanted w on w.tags @> array[s.value]
+  where s.kind = 'tag' group by s.value
+  union all
+  select 'region', s.value, 0, count(*) from shared s join wanted w on w.regions @> array[s.value]
+  where s.kind = 'region' group by s.value
+  union all
+  select 'host', s.value, 0, count(*) from shared s join wanted w on strpos(lower(w.target), s.value) > 0
+  where s.kind = 'host' and s.value = lower(coalesce(
+    substring(w.target from '^([0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$'),
+    substring(w.target from '^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/@\s]*@)?(\[[^]]+\]|[^/:?#\s]+)')))
+  group by s.value
+  union all
+  select kind, value, 0, count(distinct id) from met group by kind, value
+  union all
+  select 'dependency', w.name, w.id, count(distinct l.monitor_id)
+  from linked l join wanted w on w.id = l.depends_on group by w.name, w.id
 )
-select kind, value, array_agg(distinct id) filter (where id = any(%(monitors)s)) as monitor_ids,
-  count(distinct id) as of
-from traits
-where value <> ''
-group by kind, value, source
-having count(distinct id) filter (where id = any(%(monitors)s)) > 1
-order by kind, value
+select s.kind, s.value, s.monitor_ids, c.of
+from shared s join counted c using (kind, value, source)
+order by s.kind, s.value
 
 -- name: monitors
 select count(*) from monitors where enabled and archived_at is null or id = any(%(monitors)s)

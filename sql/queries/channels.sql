@@ -108,10 +108,14 @@ where m.id = %(monitor)s
 order by a.step, lower(c.name)
 
 -- name: choices
--- What an alert rule may name: channels, groups and monitors, each with its id.
+-- What an alert rule may name: channels, groups and monitors, each with its id. Of monitors all, or the first few
+-- hundred and those that are called like one of `naming`.
 (select 'channel' as kind, id, name, is_default as marked, enabled from channels where archived_at is null)
 union all
 (select 'group', id, name, false, true from channel_groups)
 union all
-(select 'monitor', id, name, false, enabled from monitors where archived_at is null)
+(select 'monitor', id, name, false, enabled from monitors
+  where archived_at is null and (%(naming)s::bigint[] is null
+    or id in (select id from monitors where archived_at is null order by name, id limit %(offered)s)
+    or %(naming)s <> '{}' and name in (select name from monitors where id = any(%(naming)s))))
 order by kind, name, id

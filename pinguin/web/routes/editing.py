@@ -47,10 +47,13 @@ async def _source(web: Web, text: str) -> Monitor | None:
         return await monitors.get(conn, int(text))
 
 
-async def _known(web: Web, source: Monitor | None, *, own: bool = False) -> Known:
-    """What alert rules may name; and the stored ones of `source`. own: it is the monitor that is edited, no copy."""
+async def _known(web: Web, source: Monitor | None, *, own: bool = False, shown: bool = False) -> Known:
+    """What alert rules may name; and the stored ones of `source`. own: it is the monitor that is edited, no copy.
+
+    shown: for a form as it is stored, which names few monitors.
+    """
     async with connection(web.pool) as conn:
-        choices = await channels.choices(conn)
+        choices = await channels.choices(conn, (source.depends_on if source else []) if shown else None)
     if source is None:
         return Known(choices)
     return Known(choices, source.alerts, source.depends_on, source.id if own else None)
@@ -61,7 +64,7 @@ async def show_new(request: Req) -> Template:
     web = of(request)
     source = await _source(web, request.query_params.get("from", ""))
     kind = _kind(web, request.query_params.get("type", "") or (source.type if source else ""))
-    known = await _known(web, source)
+    known = await _known(web, source, shown=True)
     shown = monitor_form.of(source, kind, known) if source else monitor_form.blank(kind, known)
     if source:
         shown.fields[0].value = f"{source.name} (copy)"[:200]
@@ -99,7 +102,7 @@ async def show_edit(request: Req, monitor_id: FromPath[int]) -> Template:
     async with connection(web.pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
     kind = _kind(web, request.query_params.get("type", "") or monitor.type)
-    shown = monitor_form.of(monitor, kind, await _known(web, monitor, own=True))
+    shown = monitor_form.of(monitor, kind, await _known(web, monitor, own=True, shown=True))
     _keep_typed(request, shown)
     return _edit(request, shown, monitor)
 

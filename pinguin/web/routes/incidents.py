@@ -29,11 +29,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 async def show_incidents(request: Req) -> Template:
     chosen, wanted = asked(request)
     before = _place(request.query_params.get("before", ""))
-    async with connection(of(request).pool) as conn:
+    web = of(request)
+    async with connection(web.pool) as conn:
         found = await incidents.listed(conn, wanted, before=before, most=PAGE + 1)
         counts = await incidents.counts(conn)
         problems = await upkeep.problems(conn, timedelta(days=7))
-        tags = await monitors.tags(conn)
+        tags = await web.tags.read(conn, await monitors.mark(conn))
         regions = await upkeep.regions(conn)
     return render(
         request,

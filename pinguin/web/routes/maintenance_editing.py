@@ -167,6 +167,6 @@ async def _page(
         titles=TITLES,
         weekdays=WEEKDAYS,
         zones=sorted(zones()),
-        tags=await monitors.tags(conn),
+        tags=await of(request).tags.read(conn, await monitors.mark(conn)),
         in_zone=in_zone,
     )
