@@ -408,6 +408,8 @@ async def test_groups_are_made_changed_and_deleted(client: Client, pool: Pool) -
     assert (await client.submit("/channel-groups/1/edit", sent)).status_code == 303
     assert await fetch(pool, "select name, channel_ids from channel_groups") == [("both", [night, ops])]
     assert (await client.submit("/channel-groups/1/edit", sent)).status_code == 409
+    assert "Delete the group" in (await client.get("/channel-groups/1/delete")).text
+    assert (await client.get("/channel-groups/99/delete")).status_code == 404
     await client.submit("/channel-groups/1/delete")
     assert await fetch(pool, "select 1 from channel_groups") == []
 

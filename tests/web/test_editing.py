@@ -221,3 +221,26 @@ async def test_a_try_with_mistakes_names_them(client: Client) -> None:
     assert "Port must be a whole number" in answer.text
     answer = await client.submit("/monitors/test", {**TCP, "options.port": "x"})
     assert beside(answer.text, "options-port") == "Port must be a whole number"
+
+
+async def test_another_type_keeps_what_was_typed_without_a_script(client: Client, pool: Pool) -> None:
+    """Posted, for a form may hold secrets, and addresses are kept in logs and histories."""
+    page = (await client.get("/monitors/new")).text
+    assert 'name="type" value="tcp" formaction="/monitors/type"' in page
+    sent = {"type": "tcp", "name": 'A "name"', "interval_s": "45", "tags": "a\nb", "options.password": "hidden words"}
+    answer = await client.submit("/monitors/type", sent)
+    assert answer.status_code == 200
+    assert 'id="f-options-port"' in answer.text
+    assert 'value="A &#34;name&#34;"' in answer.text
+    assert 'value="45"' in answer.text
+    assert 'value="10"' in answer.text  # the timeout that it has by default
+    assert "hidden words" not in answer.text
+    monitor = await add_monitor(pool, name="shop")
+    answer = await client.submit(
+        "/monitors/type", {"type": "dns", "monitor": str(monitor), "name": "new", "version": "1"}
+    )
+    assert f'action="/monitors/{monitor}/edit"' in answer.text
+    assert "Edit shop" in answer.text
+    for bad in ({"type": "nonsense"}, {"type": "tcp", "monitor": "x"}, {"type": "tcp", "from": "9" * 30}):
+        assert (await client.submit("/monitors/type", bad)).status_code in (400, 404)
+    assert await fetch(pool, "select count(*) from monitors") == [(1,)]

@@ -353,7 +353,7 @@ async def test_snoozing_and_waking(client: Client, pool: Pool) -> None:
     assert await fetch(pool, "select snoozed_until from incidents") == [(None,)]
     at = [{"for": "time", "until": until} for until in ("soon", "2020-01-01T00:00", "9999-12-31T23:59")]
     for bad in (*at, {}, {"for": "5"}, {"for": "morning", "zone": "../../etc/passwd"}):
-        assert (await client.submit(f"/incidents/{incident}/snooze", bad)).status_code == 400, bad
+        assert (await client.submit(f"/incidents/{incident}/snooze", bad)).status_code == 422, bad
     over = await add_incident(pool, await add_monitor(pool), lasted=5)
     assert (
         "over before" in (await client.submit(f"/incidents/{over}/snooze", {"for": "30"}, follow_redirects=True)).text
@@ -386,14 +386,14 @@ async def test_comments_stand_in_the_timeline(client: Client, pool: Pool) -> Non
     )
     assert "a cable\nwas cut\ufffd" in answer.text
     for bad in ("", "  ", "x" * 5001):
-        assert (await client.submit(f"/incidents/{incident}/comment", {"comment": bad})).status_code == 400
+        assert (await client.submit(f"/incidents/{incident}/comment", {"comment": bad})).status_code == 422
     assert (await client.submit("/incidents/99/comment", {"comment": "x"})).status_code == 404
 
 
 async def test_resolving_by_hand(client: Client, pool: Pool) -> None:
     monitor = await add_monitor(pool, name="shop")
     incident = await add_incident(pool, monitor)
-    assert (await client.submit(f"/incidents/{incident}/resolve", {"comment": ""})).status_code == 400
+    assert (await client.submit(f"/incidents/{incident}/resolve", {"comment": ""})).status_code == 422
     answer = await client.submit(f"/incidents/{incident}/resolve", {"comment": "moved away"}, follow_redirects=True)
     for words in ("Resolved. The monitor", "resolved by ada", "moved away"):
         assert words in answer.text
@@ -486,3 +486,17 @@ async def test_pinguins_own_incidents_stand_above_the_list(client: Client, pool:
     assert "channel refuses" in page
     assert "region Pager" not in page
     assert "channel refuses" not in (await client.get("/incidents?state=open")).text
+
+
+async def test_what_is_too_long_comes_back_with_its_error(client: Client, pool: Pool) -> None:
+    incident = await add_incident(pool, await add_monitor(pool))
+    words = {"comment": "The comment", "resolve": "The reason", "acknowledge": "The note"}
+    for form, title in words.items():
+        field = "note" if form == "acknowledge" else "comment"
+        text = "<b>" + "long " * 1200
+        answer = await client.submit(f"/incidents/{incident}/{form}", {field: text})
+        assert answer.status_code == 422
+        assert re.search(rf'id="{form}-error">{title} has \d+ characters; write at most \d+', answer.text)
+        assert "&lt;b&gt;long long" in answer.text
+        assert "<b>long" not in answer.text
+    assert await fetch(pool, "select count(*) from audit where object_kind = 'incident'") == [(0,)]

@@ -171,6 +171,18 @@ async def edit_group(request: Req, group_id: FromPath[int]) -> Response[Any]:
     return Redirect("/channels?notice=saved#groups", status_code=303)
 
 
+@get("/channel-groups/{group_id:int}/delete", opt=EDITOR)
+async def show_delete_group(request: Req, group_id: FromPath[int]) -> Template:
+    async with connection(of(request).pool) as conn:
+        groups = await channels.groups(conn)
+        known = await channels.listed(conn)
+    group = next((each for each in groups if each.id == exists(group_id, "group")), None)
+    if group is None:
+        raise NotFound(f"There is no group {group_id}. It may have been deleted.")
+    members = [each.name for each in known if each.id in group.channel_ids]
+    return render(request, "pages/group_delete.html", group=group, members=members)
+
+
 @post("/channel-groups/{group_id:int}/delete", status_code=303)
 async def delete_group(request: Req, group_id: FromPath[int]) -> Redirect:
     async with connection(of(request).pool) as conn:

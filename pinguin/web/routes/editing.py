@@ -17,7 +17,7 @@ from pinguin.errors import Conflict, InvalidInput, NotFound
 from pinguin.model import PHASES
 from pinguin.store import channels, monitors, pages
 from pinguin.store.monitors import Draft, Monitor
-from pinguin.web import audited, monitor_changes, monitor_form, views
+from pinguin.web import alert_form, audited, forms, monitor_changes, monitor_form, views
 from pinguin.web import saved as saved_secrets
 from pinguin.web.alert_form import ALERT, Known
 from pinguin.web.database import connection
@@ -142,6 +142,21 @@ def _base(sent: Mapping[str, str]) -> tuple[int, datetime]:
     version = sent.get("version", "")
     good = version.isascii() and version.isdecimal() and len(version) < 10
     return int(version) if good else 0, aware(sent.get("updated_at", "")) or datetime.fromtimestamp(0, UTC)
+
+
+@post("/monitors/type", status_code=200)
+async def change_type(request: Req) -> Template:
+    """The form for another check type, with what every type has as somebody typed it. Saves nothing."""
+    web, sent = of(request), await form(request)
+    source = await _source(web, sent.get("monitor", "") or sent.get("from", ""))
+    kind, known = _kind(web, sent.get("type", "")), await _known(web, source, own=bool(sent.get("monitor")))
+    shown = monitor_form.of(source, kind, known) if source else monitor_form.blank(kind, known)
+    for each in shown.fields:
+        each.value = forms.shown(sent.get(each.name, "")) or each.value
+    shown.alerts = alert_form.again(sent, {}, known)
+    if sent.get("monitor") and source:
+        return _edit(request, shown, source, sent=sent)
+    return _new(request, shown, source)
 
 
 @post("/monitors/test", status_code=200)

@@ -15,6 +15,7 @@ from pinguin.store import incidents
 from pinguin.wallclock import instant, zone_of
 from pinguin.web import incident, incident_changes, markdown
 from pinguin.web.database import connection
+from pinguin.web.forms import shown
 from pinguin.web.gate import form, principal
 from pinguin.web.incident_changes import LONGEST_COMMENT
 from pinguin.web.routes.incidents import note
@@ -51,9 +52,10 @@ async def show_incident(request: Req, incident_id: FromPath[int]) -> Template:
 
 
 async def _page(
-    request: Req, incident_id: int, *, draft: str | None = None, wrong: str = "", status_code: int = 200
-) -> Template:
-    """draft: a post-mortem that was not saved, and `wrong` why."""
+    request: Req, incident_id: int, *, draft: str | None = None, wrong: str = "", status_code: int = 200,
+    typed: Mapping[str, str] | None = None, faults: Mapping[str, str] | None = None,
+) -> Template:  # fmt: skip
+    """draft: a post-mortem that was not saved, and `wrong` why. typed, faults: the same of the other forms, by name."""
     async with connection(of(request).pool) as conn:
         story = await incident.story(conn, exists(incident_id))
     saved = story.news.incident.postmortem
@@ -67,6 +69,8 @@ async def _page(
         postmortem=markdown.render(saved),
         draft=saved if draft is None else draft,
         wrong=wrong,
+        typed=typed or {},
+        faults=faults or {},
         longest=markdown.LONGEST,
         notice=NOTICES.get(request.query_params.get("notice", ""), ""),
         snoozes=SNOOZES,
@@ -97,9 +101,20 @@ async def incident_news(request: Req, incident_id: FromPath[int]) -> Response[An
     )
 
 
-@post("/incidents/{incident_id:int}/acknowledge", status_code=303)
-async def acknowledge(request: Req, incident_id: FromPath[int]) -> Redirect:
-    words = note(await form(request), "note")
+async def _again(request: Req, incident_id: int, name: str, error: InvalidInput) -> Template:
+    """What somebody typed comes back with what is wrong with it. name: of the form."""
+    sent = await form(request)
+    text = next((sent[field] for field in ("comment", "note", "until") if field in sent), "")
+    faults = {name: next(iter(error.fields.values()))}
+    return await _page(request, incident_id, status_code=422, typed={name: shown(text[:20_000])}, faults=faults)
+
+
+@post("/incidents/{incident_id:int}/acknowledge", status_code=200)
+async def acknowledge(request: Req, incident_id: FromPath[int]) -> Response[Any]:
+    try:
+        words = note(await form(request), "note")
+    except InvalidInput as error:
+        return await _again(request, incident_id, "acknowledge", error)
     async with connection(of(request).pool) as conn:
         if not await incident_changes.acknowledge(conn, principal(request), [exists(incident_id)], words):
             found = await incidents.get(conn, incident_id)
@@ -107,17 +122,23 @@ async def acknowledge(request: Req, incident_id: FromPath[int]) -> Redirect:
     return _back(incident_id, "acknowledged")
 
 
-@post("/incidents/{incident_id:int}/take-back", status_code=303)
-async def take_back(request: Req, incident_id: FromPath[int]) -> Redirect:
-    words = note(await form(request), "note")
+@post("/incidents/{incident_id:int}/take-back", status_code=200)
+async def take_back(request: Req, incident_id: FromPath[int]) -> Response[Any]:
+    try:
+        words = note(await form(request), "note")
+    except InvalidInput as error:
+        return await _again(request, incident_id, "take_back", error)
     async with connection(of(request).pool) as conn:
         done = await incident_changes.take_back(conn, principal(request), exists(incident_id), words)
     return _back(incident_id, "taken-back" if done else "already")
 
 
-@post("/incidents/{incident_id:int}/snooze", status_code=303)
-async def snooze(request: Req, incident_id: FromPath[int]) -> Redirect:
-    until = until_when(await form(request), datetime.now(UTC))
+@post("/incidents/{incident_id:int}/snooze", status_code=200)
+async def snooze(request: Req, incident_id: FromPath[int]) -> Response[Any]:
+    try:
+        until = until_when(await form(request), datetime.now(UTC))
+    except InvalidInput as error:
+        return await _again(request, incident_id, "snooze", error)
     async with connection(of(request).pool) as conn:
         done = await incident_changes.snooze(conn, principal(request), exists(incident_id), until)
     return _back(incident_id, "snoozed" if done else "over")
@@ -151,21 +172,30 @@ def until_when(sent: Mapping[str, str], now: datetime) -> datetime:
     return until
 
 
-@post("/incidents/{incident_id:int}/comment", status_code=303)
-async def comment(request: Req, incident_id: FromPath[int]) -> Redirect:
-    words = note(await form(request), "comment", LONGEST_COMMENT)
-    if not words:
-        raise InvalidInput({"comment": "is empty; write something"})
+@post("/incidents/{incident_id:int}/comment", status_code=200)
+async def comment(request: Req, incident_id: FromPath[int]) -> Response[Any]:
+    try:
+        words = _said(await form(request), "is empty; write something")
+    except InvalidInput as error:
+        return await _again(request, incident_id, "comment", error)
     async with connection(of(request).pool) as conn:
         await incident_changes.comment(conn, principal(request), exists(incident_id), words)
     return _back(incident_id, "commented")
 
 
-@post("/incidents/{incident_id:int}/resolve", status_code=303)
-async def resolve(request: Req, incident_id: FromPath[int]) -> Redirect:
-    words = note(await form(request), "comment", LONGEST_COMMENT)
+def _said(sent: Mapping[str, str], if_empty: str) -> str:
+    words = note(sent, "comment", LONGEST_COMMENT)
     if not words:
-        raise InvalidInput({"comment": "is empty; say why it is over although no check has seen that"})
+        raise InvalidInput({"comment": if_empty})
+    return words
+
+
+@post("/incidents/{incident_id:int}/resolve", status_code=200)
+async def resolve(request: Req, incident_id: FromPath[int]) -> Response[Any]:
+    try:
+        words = _said(await form(request), "is empty; say why it is over although no check has seen that")
+    except InvalidInput as error:
+        return await _again(request, incident_id, "resolve", error)
     web = of(request)
     async with connection(web.pool) as conn:
         monitor_id = await incident_changes.resolve(conn, principal(request), exists(incident_id), words)
