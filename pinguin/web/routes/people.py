@@ -8,22 +8,19 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from pinguin.errors import Conflict, NotFound
+from pinguin.errors import Conflict, InvalidInput, NotFound
 from pinguin.people import Role
-from pinguin.store import accounts, audit, sessions
+from pinguin.store import accounts
 from pinguin.store.accounts import Person
-from pinguin.store.audit import Thing
+from pinguin.web import people_changes
 from pinguin.web.database import connection
 from pinguin.web.entering import end_pages
 from pinguin.web.gate import OWNER, form, principal
+from pinguin.web.people_changes import LINK_S
 from pinguin.web.proving import own_id, unproved
 from pinguin.web.routes.accounts import wrong_person
 from pinguin.web.service import Req, of
-from pinguin.web.sessions import new_token, token_hash
 from pinguin.web.templating import render
-
-LINK_S = 3 * 86400
-"""How long a one-time link is good."""
 
 NOTICES = {
     "role": "The role is changed. They are signed out, and come back with the new one.",
@@ -40,7 +37,7 @@ async def show_people(request: Req) -> Template:
 @post("/people", status_code=200, opt=OWNER)
 async def invite(request: Req) -> Response[Any]:
     """A new account without a password, and the link that sets it, shown once."""
-    web, sent, who = of(request), await form(request), principal(request)
+    sent = await form(request)
     name, role = sent.get("name", "").strip(), sent.get("role", "")
     wrong = wrong_person(name)
     if role not in list(Role):
@@ -49,26 +46,22 @@ async def invite(request: Req) -> Response[Any]:
         return await _page(request, wrong, sent=sent, status_code=422)
     if page := await unproved(request, f"{name} is to come in, as {role}.", "/people"):
         return page
-    token = new_token()
-    async with connection(web.pool) as conn, conn.transaction():
-        user_id = await accounts.create_invited(conn, name, Role(role))
-        if user_id is not None:
-            await accounts.invite(conn, user_id, token_hash(token), who.name, LINK_S)
-            await audit.write(conn, who, "person.invite", Thing("person", user_id, name), None, {"role": role})
-    if user_id is None:
-        return await _page(request, {"name": "is taken: there is an account of this name"}, sent=sent, status_code=422)
+    try:
+        async with connection(of(request).pool) as conn:
+            _, token = await people_changes.invite(conn, principal(request), name, Role(role))
+    except InvalidInput as taken:
+        return await _page(request, taken.fields, sent=sent, status_code=422)
     return _link(request, name, token, new=True)
 
 
 @post("/people/{user_id:int}/link", status_code=200, opt=OWNER)
 async def new_link(request: Req, user_id: FromPath[int]) -> Response[Any]:
     """For an invitation that expired, or a password that was forgotten. Until it is used, nothing changes for them."""
-    person, token = await _person(request, user_id), new_token()
+    person = await _person(request, user_id)
     if page := await unproved(request, f"A link is made that sets the password of {person.name}.", "/people"):
         return page
-    async with connection(of(request).pool) as conn, conn.transaction():
-        await accounts.invite(conn, person.id, token_hash(token), principal(request).name, LINK_S)
-        await audit.write(conn, principal(request), "person.link", Thing("person", person.id, person.name))
+    async with connection(of(request).pool) as conn:
+        token = await people_changes.new_link(conn, principal(request), person)
     return _link(request, person.name, token, new=person.password_hash is None)
 
 
@@ -84,11 +77,8 @@ async def change_role(request: Req, user_id: FromPath[int]) -> Response[Any]:
     if page := await unproved(request, f"{person.name}, who is {person.role}, becomes {role}.", "/people"):
         return page
     try:
-        async with connection(web.pool) as conn, conn.transaction():
-            await accounts.set_role(conn, person.id, Role(role))
-            ended = await sessions.close_all(conn, person.id)
-            thing = Thing("person", person.id, person.name)
-            await audit.write(conn, who, "person.role", thing, {"role": person.role}, {"role": role})
+        async with connection(web.pool) as conn:
+            ended = await people_changes.change_role(conn, who, person, Role(role))
     except Conflict as error:
         return await _page(request, {"people": str(error)}, status_code=409)
     end_pages(web, ended)
@@ -105,13 +95,8 @@ async def turn_off(request: Req, user_id: FromPath[int]) -> Response[Any]:
         )
     if page := await unproved(request, f"The second factor of {person.name} goes off.", "/people"):
         return page
-    async with connection(web.pool) as conn, conn.transaction():
-        await accounts.set_totp(conn, person.id, None)
-        await accounts.replace_codes(conn, person.id, [])
-        ended = await sessions.close_all(conn, person.id)
-        thing, was = Thing("person", person.id, person.name), "on" if person.totp_secret else "off"
-        change = {"second_factor": was}, {"second_factor": "off"}
-        await audit.write(conn, principal(request), "person.second_factor", thing, *change)
+    async with connection(web.pool) as conn:
+        ended = await people_changes.turn_off_second_factor(conn, principal(request), person)
     end_pages(web, ended)
     return Redirect("/people?notice=off", status_code=303)
 
@@ -129,11 +114,8 @@ async def remove(request: Req, user_id: FromPath[int]) -> Response[Any]:
     if page := await unproved(request, f"{person.name} is removed, with all sessions and tokens.", "/people"):
         return page
     try:
-        async with connection(web.pool) as conn, conn.transaction():
-            ended = await sessions.close_all(conn, person.id)
-            await accounts.remove(conn, person.id)
-            thing = Thing("person", person.id, person.name)
-            await audit.write(conn, who, "person.remove", thing, {"role": person.role}, None)
+        async with connection(web.pool) as conn:
+            ended = await people_changes.remove(conn, who, person)
     except Conflict as error:
         return await _page(request, {"people": str(error)}, status_code=409)
     end_pages(web, ended)
