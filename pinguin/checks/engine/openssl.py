@@ -26,6 +26,8 @@ ffi: Any = Binding.ffi
 RECORD, CHUNK = 16384, 65536
 _CIPHERS = b"@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 """As Python's ssl has them."""
+_SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+"""Of TLS 1.3. First what browsers have first: processors have instructions for SHA-256, not for SHA-384."""
 _GROUPS = b"P-256:X25519:P-384:P-521"
 """All that is in use. The first is the one that every server of TLS 1.3 must take, and the cheapest."""
 _NAMES = {
@@ -41,7 +43,6 @@ _NAMES = {
 }
 """openssl/sslerr.h: reasons that somebody looks for. Their texts differ between versions."""
 _VERIFY_FAILED = 134
-_new_buffer = ffi.new_allocator(should_clear_after_alloc=False)
 
 
 class Context:
@@ -49,6 +50,7 @@ class Context:
 
     def __init__(self, demand: Demand) -> None:
         self._context = made = ffi.gc(lib.SSL_CTX_new(lib.TLS_method()), lib.SSL_CTX_free)
+        self._passing = Passing()
         self.verify = demand.verify
         # Releases the buffers of a connection that waits: most of the memory of a check in flight.
         lib.SSL_CTX_set_mode(
@@ -61,6 +63,7 @@ class Context:
         lib.SSL_CTX_set_options(made, lib.SSL_OP_ALL | lib.SSL_OP_NO_COMPRESSION)
         _must(lib.SSL_CTX_set_min_proto_version(made, VERSIONS[demand.least].value))
         _must(lib.SSL_CTX_set_cipher_list(made, _CIPHERS))
+        _must(lib.SSL_CTX_set_ciphersuites(made, _SUITES))
         _must(lib.SSL_CTX_set1_curves_list(made, _GROUPS))
         if demand.alpn:
             offered = b"".join(bytes([len(name)]) + name.encode("ascii") for name in demand.alpn)
@@ -91,7 +94,17 @@ class Context:
     def wrap_socket(self, sock: socket.socket, *, server_hostname: str, do_handshake_on_connect: bool) -> TlsSocket:
         """A connection on `sock`, which is its own from now on. The handshake is the caller's to do."""
         assert not do_handshake_on_connect
-        return TlsSocket(self._context, sock, server_hostname)
+        return TlsSocket(self._context, self._passing, sock, server_hostname)
+
+
+class Passing:
+    """Memory through which bytes pass between OpenSSL and a socket, within one call: many connections share it."""
+
+    __slots__ = ("bytes", "c")
+
+    def __init__(self) -> None:
+        self.bytes = memoryview(bytearray(CHUNK))
+        self.c = ffi.from_buffer(self.bytes)
 
 
 class TlsSocket:
@@ -101,10 +114,10 @@ class TlsSocket:
     apart, and so that a server's last word (why it refuses us) is read although it no longer listens.
     """
 
-    __slots__ = ("_accepted", "_in", "_out", "_sock", "_ssl", "_unsent")
+    __slots__ = ("_accepted", "_in", "_out", "_passing", "_sock", "_ssl", "_unsent")
 
-    def __init__(self, context: Any, sock: socket.socket, name: str) -> None:
-        self._sock = sock
+    def __init__(self, context: Any, passing: Passing, sock: socket.socket, name: str) -> None:
+        self._sock, self._passing = sock, passing
         self._unsent = b""
         self._accepted = 0
         self._ssl = made = ffi.gc(lib.SSL_new(context), lib.SSL_free)
@@ -134,8 +147,7 @@ class TlsSocket:
             lib.ERR_clear_error()
             done = lib.SSL_do_handshake(self._ssl)
             if done == 1:
-                self._flush()
-                return
+                return  # our last word goes out with the first of what we send, in one packet
             if not self._wants_more(done):
                 with suppress(OSError):  # an alert, which nobody need hear
                     self._flush()
@@ -156,35 +168,36 @@ class TlsSocket:
 
     def recv(self, most: int) -> bytes:
         """What has arrived; empty when the other side has closed, be it without a word."""
-        buffer = _new_buffer("char[]", min(most, RECORD))
+        passing, most = self._passing, min(most, RECORD)
         while True:
             lib.ERR_clear_error()
-            size = lib.SSL_read(self._ssl, buffer, len(buffer))
+            size = lib.SSL_read(self._ssl, passing.c, most)
             if size > 0:
-                return bytes(ffi.buffer(buffer, size))
+                return bytes(passing.bytes[:size])
             if not self._wants_more(size):
                 if lib.SSL_get_error(self._ssl, size) == lib.SSL_ERROR_ZERO_RETURN:
                     return b""
                 raise self._error(size)
+            self._flush()
             if not self._fill():
                 return b""
 
     def _fill(self) -> bool:
         """Read from the socket; False when the other side has closed."""
         try:
-            data = self._sock.recv(CHUNK)
+            size = self._sock.recv_into(self._passing.bytes)
         except BlockingIOError:
             raise ssl.SSLWantReadError from None
-        lib.BIO_write(self._in, data, len(data))
-        return bool(data)
+        lib.BIO_write(self._in, self._passing.c, size)
+        return size > 0
 
     def _flush(self) -> None:
         """Send what is to be sent."""
-        size = lib.BIO_get_mem_data(self._out, _new_buffer("char **"))
-        if size:
-            buffer = _new_buffer("char[]", size)
-            lib.BIO_read(self._out, buffer, size)
-            self._unsent += bytes(ffi.buffer(buffer))
+        size = lib.BIO_get_mem_data(self._out, ffi.NULL)
+        while size:
+            taken = lib.BIO_read(self._out, self._passing.c, min(size, CHUNK))
+            self._unsent += self._passing.bytes[:taken]
+            size -= taken
         while self._unsent:
             self._unsent = self._unsent[self._sock.send(self._unsent) :]
 
