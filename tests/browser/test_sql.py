@@ -10,6 +10,7 @@ from playwright.async_api import Browser, expect
 
 from pinguin.db import Pool
 from tests.browser.conftest import Visit, visiting
+from tests.browser.test_axe import judged
 from tests.factory import fetch
 from tests.store.test_answers import Past, lived
 
@@ -40,6 +41,7 @@ async def test_a_written_question_is_one_click_away(chromium: Browser, address: 
         await expect(row).to_contain_text(str(longest).rjust(8, "0"))
         assert await visit.page.input_value("#sql") != ""
         await visit.shot("sql-answer-light")
+        assert await judged(visit.page) == {}
     [(asked,)] = await fetch(pool, "select changes -> 'question' ->> 'to' from audit where action = 'sql.ask'")
     assert asked.startswith("-- The longest outages")
 
@@ -55,6 +57,7 @@ async def test_an_error_is_marked_and_mended(chromium: Browser, address: str, pa
         )
         await expect(visit.page.locator("#sql-error mark")).to_have_text("latency")
         await visit.shot("sql-error-dark")
+        assert await judged(visit.page) == {}
         question = "select m.name, r.scheduled_at, r.status, r.latency_ms, r.message\nfrom history.results r\n"
         question += "join history.monitors m on m.id = r.monitor_id\norder by r.scheduled_at desc, m.name"
         await ask(visit, question)
@@ -89,6 +92,7 @@ async def test_on_a_phone(chromium: Browser, address: str, past: Past, scheme: s
         await expect(visit.page.locator("#answer")).to_be_visible(timeout=PATIENT)
         await visit.page.click("summary >> text=history.results_hourly")
         await visit.shot(f"sql-phone-{scheme}")
+        assert await judged(visit.page) == {}
         assert await visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -15,6 +15,9 @@ from pinguin.web import analytics, sql_answer, sql_docs
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, browser, person, signed_in
+from tests.web.test_hostile import VALUES, encoded
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +122,17 @@ async def test_every_question_is_written_down(client: Client, pool: Pool) -> Non
         ("ada", "sql.ask", "select * from users"),
         ("ada", "sql.download", "select 2"),
     ]
+
+
+async def test_whatever_is_sent_as_a_question_is_answered_or_refused(client: Client, pool: Pool) -> None:
+    token = await client.token()
+    for number, value in enumerate(VALUES):
+        path = ("/sql/answer", "/sql/answer.csv", "/sql/answer.json")[number % 3]
+        answer = await client.post(path, content=encoded({"_csrf": token, "sql": value}), headers=FORM)
+        assert answer.status_code in (200, 400), (path, value[:50])
+        assert "<img src=x" not in answer.text
+        answer = await client.get("/sql", params={"question": "uptime", "from": value.encode("utf-8", "replace")[:200]})
+        assert answer.status_code in (200, 400), value[:50]
 
 
 async def test_viewers_read_the_sql_and_ask_nothing(app: Litestar, pool: Pool, client: Client) -> None:
