@@ -231,10 +231,11 @@ def read(sent: Mapping[str, str], known: Known) -> tuple[dict[str, Any], list[in
         wrong |= error.fields
     if values is None or wrong:
         raise InvalidInput({ALERT + name: words for name, words in wrong.items()})
-    return _differing(values.rules(steps)), depends_on
+    return differing(values.rules(steps)), depends_on
 
 
-def _differing(rules: AlertRules) -> dict[str, Any]:
+def differing(rules: AlertRules) -> dict[str, Any]:
+    """What differs from the default rules, in plain JSON types."""
     default = AlertRules()
     plain = msgspec.to_builtins(rules)
     return {name: value for name, value in plain.items() if getattr(rules, name) != getattr(default, name)}

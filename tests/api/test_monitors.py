@@ -59,3 +59,71 @@ async def test_the_list_is_narrowed_and_paged(owner: Program, pool: Pool) -> Non
     assert [each["name"] for each in (await owner.read("/monitors", tag="web"))["items"]] == ["web 1", "web 3"]
     assert (await owner.read("/monitors", status="down"))["items"] == []
     assert len((await owner.read("/monitors", q="web", type="tcp"))["items"]) == 6
+
+
+SECRET = {"url": "https://ada:pw@shop.test/?token=abc", "auth": "basic", "username": "ada", "password": "swordfish"}
+
+
+async def test_a_secret_goes_in_and_never_comes_out(owner: Program, pool: Pool) -> None:
+    plain = SECRET | {"url": "https://shop.test/"}
+    made = await owner.done("POST", "/monitors", HTTP | {"options": plain})
+    path = f"/monitors/{made['id']}"
+    assert made["secrets"] == ["password"]
+    assert "swordfish" not in repr(made)
+    [(stored,)] = await fetch(pool, "select options::text from monitors")
+    assert "swordfish" not in stored
+    kept = await owner.done("PATCH", path, {"options": {"method": "HEAD"}})
+    assert kept["secrets"] == ["password"]
+    elsewhere = await owner.sent("PATCH", path, {"options": {"url": "https://evil.test/"}})
+    assert elsewhere.status_code == 422
+    assert "options.password" in elsewhere.json()["errors"]
+    gone = await owner.done("PATCH", path, {"options": {"password": None, "auth": None, "username": None}})
+    assert gone["secrets"] == []
+
+
+async def test_viewers_read_no_user_and_no_query_of_an_address(owner: Program, viewer: Program, pool: Pool) -> None:
+    monitor = await add_monitor(pool, type="http", options={"url": "https://shop.test/?token=abc"})
+    assert (await owner.read(f"/monitors/{monitor}"))["options"]["url"] == "https://shop.test/?token=abc"
+    assert (await viewer.read(f"/monitors/{monitor}"))["options"]["url"] == "https://shop.test/?…"
+
+
+async def test_a_push_monitor_has_no_interval_of_its_own(owner: Program) -> None:
+    backup = {"name": "Backup", "type": "push", "options": {"period_s": 3600}}
+    made = await owner.done("POST", "/monitors", backup)
+    assert (made["passive"], made["failure_threshold"]) == (True, 1)
+    answer = await owner.sent("POST", "/monitors", backup | {"interval_s": 60})
+    assert list(answer.json()["errors"]) == ["interval_s"]
+    assert (await owner.sent("POST", f"/monitors/{made['id']}/check")).status_code == 422
+    assert (await owner.sent("POST", "/monitors/try", backup)).status_code == 422
+    web = await owner.done("PATCH", f"/monitors/{made['id']}", {"type": "tcp", "options": {"host": "h", "port": 9}})
+    assert (web["type"], web["passive"], web["interval_s"], web["target"]) == ("tcp", False, 60, "h:9")
+
+
+async def test_alert_rules_are_as_the_form_writes_them(owner: Program, pool: Pool) -> None:
+    hook = {"name": "Ops", "kind": "webhook", "options": {"url": "http://127.0.0.1:9/"}}
+    channel = (await owner.done("POST", "/channels", hook))["id"]
+    steps = [{"after_s": 600, "channels": [channel]}, {"after_s": 0, "channels": [channel, channel]}]
+    made = await owner.done("POST", "/monitors", HTTP | {"alerts": {"steps": steps, "on_unknown": True}})
+    assert [step["after_s"] for step in made["alerts"]["steps"]] == [0, 600]
+    [(stored,)] = await fetch(pool, "select alerts from monitors")
+    assert stored == {"steps": [
+        {"after_s": 0, "channels": [channel], "groups": []}, {"after_s": 600, "channels": [channel], "groups": []},
+    ], "on_unknown": True}  # fmt: skip
+    kept = await owner.done("PATCH", f"/monitors/{made['id']}", {"alerts": {"remind_every_s": 3600}})
+    assert (kept["alerts"]["on_unknown"], kept["alerts"]["remind_every_s"]) == (True, 3600)
+    assert (await owner.done("PATCH", f"/monitors/{made['id']}", {"alerts": None}))["alerts"] == {}
+
+
+async def test_a_loop_of_dependencies_is_refused(owner: Program, pool: Pool) -> None:
+    first, second = await add_monitor(pool, name="a"), await add_monitor(pool, name="b")
+    await owner.done("PATCH", f"/monitors/{first}", {"depends_on": [second]})
+    answer = await owner.sent("PATCH", f"/monitors/{second}", {"depends_on": [first]})
+    assert "makes a loop" in answer.json()["errors"]["depends_on"]
+    own = await owner.sent("PATCH", f"/monitors/{second}", {"depends_on": [second]})
+    assert own.json()["errors"] == {"depends_on": "must not name the monitor itself"}
+
+
+async def test_a_try_says_what_it_saw_and_saves_nothing(owner: Program, pool: Pool) -> None:
+    found = await owner.done("POST", "/monitors/try", {"type": "tcp", "options": {"host": "127.0.0.1", "port": 9}})
+    assert (found["status"], found["reason"]) == ("down", "refused")
+    assert await fetch(pool, "select count(*) from monitors") == [(0,)]

@@ -18,7 +18,7 @@ from pinguin.store import channels
 from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import forms, monitor_form
 from pinguin.web import saved as saved_secrets
-from pinguin.web.alert_form import MOST_DEPENDENCIES, MOST_STEPS
+from pinguin.web.alert_form import MOST_DEPENDENCIES, MOST_STEPS, differing
 from pinguin.web.api.paging import Id
 from pinguin.web.api.reading import Body
 from pinguin.web.monitor_form import MonitorFields, PassiveFields
@@ -134,8 +134,7 @@ def _alerts(rules: AlertRules) -> dict[str, Any]:
     if len(rules.certificate_days) > 20:
         raise InvalidInput({"alerts.certificate_days": "must be at most 20 days"})
     days = tuple(sorted(set(rules.certificate_days), reverse=True))
-    found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(rules, certificate_days=days))
-    return found
+    return differing(msgspec.structs.replace(rules, certificate_days=days))
 
 
 async def check_names(conn: Connection, draft: Draft, own: int | None = None) -> None:

@@ -7,7 +7,7 @@ frees its key.
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -63,8 +63,10 @@ async def once(
 
 
 def _sum(request: Req, sent: Mapping[str, Any]) -> bytes:
+    """Keyed with the token itself, which is stored nowhere: in what was sent there may be a password to be guessed."""
     what = [request.method, request.url.path, request.url.query, sent]
-    return hashlib.sha256(msgspec.json.encode(what, order="deterministic")).digest()
+    token = request.headers.get("authorization", "").encode("utf-8", "surrogatepass")
+    return hmac.digest(token, msgspec.json.encode(what, order="deterministic"), "sha256")
 
 
 def _again(kept: Kept, claim: Claim) -> Response[Any]:
