@@ -134,9 +134,7 @@ def of(monitor: Monitor, kind: CheckType, known: Known) -> Form:
     return form
 
 
-def again(
-    kind: CheckType, sent: Mapping[str, str], wrong: InvalidInput | None, saved: Saved, known: Known
-) -> Form:
+def again(kind: CheckType, sent: Mapping[str, str], wrong: InvalidInput | None, saved: Saved, known: Known) -> Form:
     """What was sent, with every error beside its field."""
     form = blank(kind, known)
     form.alerts = alert_form.again(sent, wrong.fields if wrong else {}, known)
