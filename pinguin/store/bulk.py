@@ -139,14 +139,15 @@ async def undo(conn: Connection, user_id: int, undo_id: int) -> tuple[Act, list[
     row = await (await conn.execute(_SQL["use_undo"], given)).fetchone()
     if row is None:
         raise NotFound("It is too late to undo this, or it was undone already.")
-    async with conn.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_SQL["undo_items"], given)
-        ids = await cursor.fetchall()
-    await _lock(conn, ids)
+    size = await (await conn.execute(_SQL["undo_size"], given)).fetchone()
+    assert size is not None
     async with conn.cursor(row_factory=class_row(Undone)) as rows:
-        await rows.execute(_SQL["undone"], given)
+        await rows.execute(_SQL["undoing"], given)
         done = await rows.fetchall()
-    return row[0], done, len(ids) - len(done)
+    ids = [each.id for each in done]
+    await _lock(conn, ids)
+    await conn.execute(_SQL["put_back"], given | {"ids": ids})
+    return row[0], done, size[0] - len(done)
 
 
 async def _lock(conn: Connection, ids: Sequence[int]) -> None:

@@ -84,28 +84,26 @@ update undos set used_at = now()
 where id = %(undo)s and user_id = %(user)s and used_at is null and expires_at > now()
 returning act
 
--- name: undo_items
-select i.monitor_id from undo_items i where i.undo_id = %(undo)s order by i.monitor_id
+-- name: undoing
+-- Those of its monitors that nobody has changed since: the columns as they were, and as they are now.
+select m.id, m.name, i.before, (select jsonb_object_agg(key, whole.now -> key) from jsonb_object_keys(i.before) key) as changed
+from undos u
+join undo_items i on i.undo_id = u.id
+join monitors m on m.id = i.monitor_id and m.updated_at = u.made_at
+cross join lateral (select to_jsonb(m) - '{options,words}'::text[] as now offset 0) whole
+where u.id = %(undo)s
+order by m.id
+for no key update of m
 
--- name: undone
--- Every column as it was, of the monitors that nobody has changed since.
-with old as (
-  select m.id, m.name, i.before, r.enabled, r.archived_at, r.interval_s, r.timeout_s, r.regions, r.tags,
-    r.failure_threshold, r.recovery_threshold, r.alerts, to_jsonb(m) as now
-  from undos u
-  join undo_items i on i.undo_id = u.id
-  join monitors m on m.id = i.monitor_id and m.updated_at = u.made_at
-  cross join lateral jsonb_populate_record(m, i.before) r
-  where u.id = %(undo)s
-), put_back as (
-  update monitors m set enabled = old.enabled, archived_at = old.archived_at, interval_s = old.interval_s,
-    timeout_s = old.timeout_s, regions = old.regions, tags = old.tags, failure_threshold = old.failure_threshold,
-    recovery_threshold = old.recovery_threshold, alerts = old.alerts
-  from old
-  where m.id = old.id
-  returning m.id
-)
-select old.id, old.name, old.before, (
-  select jsonb_object_agg(key, old.now -> key) from jsonb_object_keys(old.before) key) as changed
-from old join put_back on put_back.id = old.id
-order by old.id
+-- name: undo_size
+select count(*) from undo_items where undo_id = %(undo)s
+
+-- name: put_back
+-- Every column as it was. A statement of its own: as parts of one, many rows would be joined without an index.
+update monitors m set enabled = r.enabled, archived_at = r.archived_at, interval_s = r.interval_s,
+  timeout_s = r.timeout_s, regions = r.regions, tags = r.tags, failure_threshold = r.failure_threshold,
+  recovery_threshold = r.recovery_threshold, alerts = r.alerts
+from undo_items i
+join monitors old on old.id = i.monitor_id
+cross join lateral jsonb_populate_record(old, i.before) r
+where i.undo_id = %(undo)s and i.monitor_id = any(%(ids)s) and m.id = i.monitor_id
