@@ -1,20 +1,17 @@
-"""What the pages show of the history: beats, uptime, charts, results."""
+"""What the pages show of all monitors: beats and uptime; and a result as it is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg.rows import args_row, class_row
 
 from pinguin.db import Connection, queries
 
 _SQL = queries("pages")
-
-Grain = Literal["raw", "hourly", "daily"]
-"""Where a chart's numbers come from."""
 
 
 class Beat(NamedTuple):
@@ -50,32 +47,6 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
-    """Latency of the good checks: milliseconds, None where no check was good."""
-
-    checks: int
-    down: int
-    good: int
-    p50: float | None
-    p95: float | None
-    p99: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket(Latency):
-    """The checks from `at` on, for one bucket's time."""
-
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    starts: datetime
-    ends: datetime
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
 class ResultRow:
     scheduled_at: datetime
     region: str
@@ -91,25 +62,6 @@ class ResultRow:
     started_at: datetime
     recorded_at: datetime
     evidence: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of time of one monitor's history, cut into buckets."""
-
-    monitor_id: int
-    origin: datetime
-    ending: datetime
-    bucket_s: int
-    grain: Grain
-
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "monitor": self.monitor_id,
-            "origin": self.origin,
-            "ending": self.ending,
-            "bucket_s": self.bucket_s,
-        }
 
 
 async def beats(conn: Connection, monitor_ids: Sequence[int], most: int = 30) -> dict[int, list[Beat]]:
@@ -132,36 +84,4 @@ async def uptimes(conn: Connection, monitor_id: int) -> list[Uptime]:
     """Over 24 h, 7 d, 30 d and 1 y, in this order."""
     async with conn.cursor(row_factory=class_row(Uptime)) as cursor:
         await cursor.execute(_SQL["uptimes"], {"monitor": monitor_id})
-        return await cursor.fetchall()
-
-
-async def check_ratios(conn: Connection, monitor_id: int) -> dict[str, Ratio]:
-    """By the labels of `uptimes`."""
-    async with conn.cursor(row_factory=class_row(Ratio)) as cursor:
-        await cursor.execute(_SQL["check_ratios"], {"monitor": monitor_id})
-        return {ratio.label: ratio for ratio in await cursor.fetchall()}
-
-
-async def latency(conn: Connection, window: Window) -> tuple[list[Bucket], Latency]:
-    """The buckets that hold a result, oldest first, and the whole window."""
-    async with conn.cursor(row_factory=class_row(Bucket)) as cursor:
-        await cursor.execute(_SQL[f"chart_{window.grain}"], window.parameters())
-        *found, total = await cursor.fetchall()
-    return found, total
-
-
-async def spans(conn: Connection, window: Window) -> list[Span]:
-    """What its status was when, oldest first."""
-    async with conn.cursor(row_factory=class_row(Span)) as cursor:
-        await cursor.execute(_SQL["spans"], window.parameters())
-        return await cursor.fetchall()
-
-
-async def results(
-    conn: Connection, monitor_id: int, *, before: tuple[datetime, str | None], since: datetime, most: int
-) -> list[ResultRow]:
-    """Raw results after `since`, newest first and by region; `before` is the slot and region of the last one seen."""
-    given = {"monitor": monitor_id, "before": before[0], "before_region": before[1], "since": since, "most": most}
-    async with conn.cursor(row_factory=class_row(ResultRow)) as cursor:
-        await cursor.execute(_SQL["results"], given)
         return await cursor.fetchall()
