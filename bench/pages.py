@@ -1,6 +1,6 @@
 """How fast the pages are: every page and fragment, at 100, 1,000 and 10,000 monitors with a year behind them.
 
-    python -m bench.pages [--monitors 100 1000 10000] [--only /incidents] [--skip-live] [--assert]
+    python -m bench.pages [--monitors 100 1000 10000] [--only /incidents] [--assert]
 
 Each address is asked 30 times, one after the other, of a real web process over the embedded database. The data is made
 once and kept for half a day (bench/pages_data.py).
@@ -20,9 +20,10 @@ import httpx
 import msgspec
 import psycopg
 
-from bench import pages_data
+from bench import pages_data, pages_live
 from bench.bounds import Bound, verdict
 from bench.pages_browser import FirstVisit, first_visits
+from bench.pages_live import Live
 from bench.pages_visits import Visited, Visits, counted, sign_in
 from pinguin.lifecycle import configure_logs
 from pinguin.settings import Settings
@@ -40,12 +41,13 @@ class Measured:
     pages: list[Visited] = field(default_factory=list)
     first: list[FirstVisit] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    live: Live | None = None
 
     def by_key(self) -> dict[str, Visited]:
         return {each.key: each for each in self.pages}
 
 
-async def measure(monitors: int, only: str) -> Measured:
+async def measure(monitors: int, only: str, live: bool) -> Measured:
     async with pages_data.stack(monitors) as (stack, settings):
         settings = msgspec.structs.replace(settings, web_port=_free_port())
         address = f"http://{settings.web_host}:{settings.web_port}"
@@ -55,12 +57,16 @@ async def measure(monitors: int, only: str) -> Measured:
         token = await sign_in(address)
         async with counted(settings) as (app, counter):
             pids = [pid for pid in (web.pid, stack.database_child.pid) if pid is not None]
+            found = Measured(monitors)
             visits = Visits(address, token, app, counter, settings, pids)
-            found = Measured(monitors, await visits.all({"incidents": await _incident(settings)}, only))
+            if only != "live":
+                found.pages = await visits.all({"incidents": await _incident(settings)}, only)
             found.left_out = visits.left_out
             await visits.close()
         if not only:
             found.first = await first_visits(address, token, PAINTED)
+        if live:
+            found.live = await pages_live.measure(settings, address, token, monitors, *pids)
     return found
 
 
@@ -106,6 +112,8 @@ def show(measured: Sequence[Measured]) -> None:
                 f"first visit to {first.path}, {found.monitors:,} monitors: painted after {first.paint_ms:.0f} ms, "
                 f"{first.kilobytes:.0f} kB transferred"
             )
+        if found.live:
+            print(found.live)
     print("Not pages, or not there with this data:", ", ".join(measured[-1].left_out))
 
 
@@ -124,6 +132,7 @@ def bounds(measured: Sequence[Measured]) -> list[Bound]:
             found.append(
                 Bound(f"{name}: transferred on a first visit to {first.path}", first.kilobytes, FIRST_KB, "kB")
             )
+        found += size.live.bounds() if size.live else []
     least, most = measured[0].by_key(), measured[-1].by_key()
     for key in sorted(least.keys() & most.keys()) if len(measured) > 1 else ():
         few = least[key].statements
@@ -134,14 +143,15 @@ def bounds(measured: Sequence[Measured]) -> list[Bound]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--monitors", type=int, nargs="+", default=[100, 1000, 10000], help="how many, for each run")
-    parser.add_argument("--only", default="", help="measure addresses that hold this, and nothing else")
+    parser.add_argument("--only", default="", help="addresses that hold this; `live`: open pages")
     parser.add_argument("--assert", action="store_true", dest="enforced", help="exit 1 where a bound is missed")
     arguments = parser.parse_args()
     configure_logs(Settings(log_level="warning"), "bench")
     measured = []
     for monitors in arguments.monitors:
         print(f"Measuring {monitors:,} monitors …", file=sys.stderr, flush=True)
-        measured.append(asyncio.run(measure(monitors, arguments.only)))
+        live = arguments.only in ("", "live") and monitors == max(arguments.monitors)
+        measured.append(asyncio.run(measure(monitors, arguments.only, live)))
     show(measured)
     print(f"\nThe machine: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} over the last minute.")
     return verdict(bounds(measured), enforced=arguments.enforced)
