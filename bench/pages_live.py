@@ -63,8 +63,9 @@ class Live:
         p50, p95 = statistics.median(self.delays), self.p95
         return (
             f"{self.opened} open pages, {RATE} results/s for {SECONDS} s: {self.told:,} fragments told, "
-            f"from hint to page p50 {p50:.0f} / p95 {p95:.0f} / most {max(self.delays):.0f} ms; web {100 * self.cpu:.0f} % of a core "
-            f"(database {100 * self.database_cpu:.0f} %), {self.memory:.0f} MB, {self.before:.0f} MB before"
+            f"from hint to page p50 {p50:.0f} / p95 {p95:.0f} / most {max(self.delays):.0f} ms; "
+            f"web {100 * self.cpu:.0f} % of a core (database {100 * self.database_cpu:.0f} %), "
+            f"{self.memory:.0f} MB, {self.before:.0f} MB before"
         )
 
     @property
@@ -110,7 +111,8 @@ class OpenPages:
         try:
             lines = [f"GET {path} HTTP/1.1", f"Host: {parts.netloc}", f"Cookie: {self._cookie}", "Accept: */*"]
             writer.write("\r\n".join([*lines, "", ""]).encode())
-            self.found.opened += b"200" in await reader.readline()
+            first = await reader.readline()
+            self.found.opened += b" 200 " in first
             while line := await reader.readline():
                 if self.measuring and line.startswith(b"event: news"):
                     self.found.told += 1
