@@ -257,6 +257,13 @@ async def test_no_secret_is_kept_for_a_second_answer(owner: Program, pool: Pool)
     assert await fetch(pool, "select count(*) from users") == [(2,)]
 
 
+async def test_a_file_is_not_kept_for_a_second_answer(owner: Program) -> None:
+    question = {"sql": "select 1 as one"}
+    first = await owner.sent("POST", "/query", question, Idempotency_Key="one")
+    assert (first.status_code, first.json()) == (200, [{"one": 1}])
+    assert (await owner.sent("POST", "/query", question, Idempotency_Key="one")).status_code == 409
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "a b"])
 async def test_a_key_that_is_none_is_refused(owner: Program, key: str) -> None:
     answer = await owner.sent("POST", "/monitors", HTTP, Idempotency_Key=key)

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
+from litestar.response import Stream
 
 from pinguin.db import Connection, Pool
 from pinguin.errors import Conflict, InvalidInput
@@ -35,7 +36,8 @@ async def once(
     pool: Pool, who: Principal, key: str, request: Req, sent: Mapping[str, Any],
     act: Callable[[Finish], Awaitable[Response[Any]]], *, keep: bool = True,
 ) -> Response[Any]:  # fmt: skip
-    """What `act` answers, or answered when this was sent first. keep: False where the answer holds a secret.
+    """What `act` answers, or answered when this was sent first. keep: False where the answer holds a secret; files are
+    not kept either.
 
     Raises `InvalidInput` where the key was used for something else, 409 while the first one is under way.
     """
@@ -50,7 +52,7 @@ async def once(
 
     async def finish(conn: Connection, answer: Response[Any]) -> None:
         headers = {name: answer.headers[name] for name in _HEADERS if name in answer.headers}
-        content = answer.content if keep else None
+        content = answer.content if keep and not isinstance(answer, Stream) else None
         if not await idempotency.finish(conn, claim, answer.status_code or 200, headers, content):
             raise Conflict("This request took so long that another with the same key took its place.")
 
@@ -76,7 +78,9 @@ def _again(kept: Kept, claim: Claim) -> Response[Any]:
         words = "A request with this Idempotency-Key is under way. Ask again in a moment."
         raise HTTPException(words, status_code=409, headers={"Retry-After": "1"})
     if kept.body is None:
-        raise HTTPException("This was done. What was answered held a secret, so it is not kept.", status_code=409)
+        raise HTTPException(
+            "This was done. What was answered is not kept: it held a secret, or was a file.", status_code=409
+        )
     headers = {**kept.headers, "Idempotent-Replayed": "true"}
     media_type = "application/json" if kept.body else None
     return Response(kept.body, status_code=kept.status, media_type=media_type, headers=headers)

@@ -33,7 +33,7 @@ class Problem(msgspec.Struct, kw_only=True):
 
 _WHY: Mapping[int, str] = {
     304: "It is as it was: nothing is sent again",
-    400: "What was sent is no JSON",
+    400: "The request makes no sense: its body is no JSON, or its Host is none",
     401: "No token, or one that is wrong, revoked or expired",
     403: "The token, or its person, may not do this",
     404: "There is no such thing (any more)",
@@ -188,6 +188,6 @@ def _responses(each: Operation) -> dict[str, Any]:
     found = {str(each.status): good}
     if each.etag and each.method == "GET":
         found["304"] = {"description": _WHY[304]}
-    for code in (*((400, 413, 415) if each.body is not None else ()), 401, 403, 404, 409, 412, 422, 429, 503):
+    for code in (400, *((413, 415) if each.body is not None else ()), 401, 403, 404, 409, 412, 422, 429, 503):
         found[str(code)] = {"$ref": f"#/components/responses/{code}"}
     return found

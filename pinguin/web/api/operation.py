@@ -228,7 +228,7 @@ def operation(
             method=method,
             path=path,
             name=run.__name__,
-            group=run.__module__.rpartition(".")[2].removesuffix("_acts"),
+            group=run.__module__.rpartition(".")[2],
             words=" ".join((run.__doc__ or "").split()),
             run=run,
             query=asked,
