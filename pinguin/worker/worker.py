@@ -115,10 +115,12 @@ class Worker:
         self._asked_at = monotonic()
         if not jobs:
             return
-        unknown = [job for job in jobs if self._definitions.known(job) is None]
+        unknown = []
         for job in jobs:
             if (task := self._definitions.known(job)) is not None:
                 self._start(job, self._check(job, task))
+            else:
+                unknown.append(job)
         if unknown:
             # Apart: a database that does not answer shall not hold up the monitors that are known.
             learning = asyncio.create_task(self._learn(unknown))
