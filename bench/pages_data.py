@@ -27,6 +27,7 @@ from psycopg import sql
 
 from bench import pages_sql
 from pinguin.db import SQL
+from pinguin.embedded.lock import FolderLock
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.maintenance import Manual, Weekly
 from pinguin.settings import Settings
@@ -72,6 +73,7 @@ async def stack(monitors: int) -> AsyncIterator[tuple[EmbeddedStack, Settings]]:
     place = folder(monitors)
     made = place / "made"
     if place.exists() and not _usable(made):
+        FolderLock(place).release()  # raises where another bench uses it
         shutil.rmtree(place)
     async with EmbeddedStack(place) as running:
         settings = msgspec.structs.replace(
