@@ -54,6 +54,16 @@ async def test_recovery_closes_the_incident(pool: Pool) -> None:
     ]
 
 
+async def test_of_a_batch_what_is_new_counts_once(pool: Pool) -> None:
+    """Beside results that are there already, one that is in the batch twice, and one of a monitor that is gone."""
+    shop = await add_monitor(pool)
+    await record(pool, [result(shop, 0)])
+    late = [result(shop, 0, Status.DOWN), result(shop, 60), result(shop, 60), result(shop + 1, 60)]
+    await record(pool, [*late, result(shop, 120)])
+    assert await fetch(pool, "select count(*), count(distinct scheduled_at) from results") == [(3, 3)]
+    assert await fetch(pool, "select status, successes, failures from monitor_states") == [("up", 3, 0)]
+
+
 async def test_recording_twice_changes_nothing(pool: Pool) -> None:
     """TRAP 22."""
     shop = await add_monitor(pool, failure_threshold=2)
