@@ -12,7 +12,7 @@ from msgspec import Meta
 from pinguin.errors import InvalidInput
 from pinguin.store import monitors, records
 from pinguin.store.records import Wanted
-from pinguin.web.api import result_files
+from pinguin.web import results_export
 from pinguin.web.api.operation import JSON, Call, operation
 from pinguin.web.api.paging import Page, Paged, cut, place
 from pinguin.web.api.reading import NoBody, Query
@@ -170,7 +170,7 @@ async def download_results(call: Call[FileWanted, NoBody]) -> Stream:
     async with connection(call.web.pool) as conn:
         await monitors.get(conn, call.id)
     wanted = Wanted(monitor_id=call.id, since=since, until=until, region=asked.region)
-    return await result_files.download(call.web.pool, wanted, asked.grain, asked.format)
+    return await results_export.download(call.web.pool, wanted, asked.grain, asked.format)
 
 
 @operation("GET", "/monitors/{id:int}/uptime")
