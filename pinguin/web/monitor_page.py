@@ -117,9 +117,9 @@ async def mark(conn: Connection, monitor: Monitor) -> object:
 
 
 async def recent(conn: Connection, monitor: Monitor, *, since: datetime | None = None) -> list[Line]:
-    """Up to `RESULTS` lines, newest first: since then, or as far back as beats are shown."""
+    """Up to `RESULTS` lines, newest first: from a check before `since` on, or as far back as beats are shown."""
     now = datetime.now(UTC)
-    begin = since + timedelta(microseconds=1) if since else _lately(monitor, now)
+    begin = since - timedelta(seconds=monitor.interval_s) if since else _lately(monitor, now)
     found = await history.results(conn, monitor.id, before=(now + timedelta(days=1), None), since=begin, most=RESULTS)
     return [Line(result, views.phases(result)) for result in found]
 

@@ -232,6 +232,27 @@ async def test_the_chart_goes_on_as_results_come(chromium: Browser, address: str
         assert "range=1h" in page.url
 
 
+async def test_a_result_is_there_once_however_often_it_is_told(
+    chromium: Browser, address: str, pool: Pool, app: Litestar
+) -> None:
+    monitor = await add_monitor(pool)
+    await add_result(pool, monitor, seconds_ago=65)
+    async with visiting(chromium, address) as visit:
+        await visit.sign_in()
+        page = visit.page
+        await page.goto(f"/monitors/{monitor}")
+        await expect(page.locator("#live")).to_have_text("Live", timeout=SLOW)
+        await expect(page.locator("#lines tr")).to_have_count(1)
+        await add_result(pool, monitor, seconds_ago=5)
+        for _ in range(3):  # as where events do not come through
+            async with page.expect_response(lambda answer: "/rows" in answer.url):
+                await page.evaluate("htmx.trigger(document.querySelector('[hx-trigger=poll]'), 'poll')")
+            await expect(page.locator("#lines tr")).to_have_count(2, timeout=SLOW)
+        await add_result(pool, monitor, seconds_ago=1)
+        await app.state.web.broker.announce_results([monitor])
+        await expect(page.locator("#lines tr")).to_have_count(3, timeout=SLOW)
+
+
 async def test_an_incident_shows_while_it_is_open(chromium: Browser, address: str, pool: Pool, app: Litestar) -> None:
     monitor = await add_monitor(pool, name="shop")
     await set_status(pool, monitor, "up")

@@ -22,7 +22,7 @@ from pinguin.web.app import create_app
 from pinguin.web.hub import Hub, Page
 from pinguin.web.sessions import csrf_token, new_token, token_hash
 from tests.conftest import Services
-from tests.factory import add_monitor
+from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, account
 from tests.web.test_listing import add_result, set_status
 
@@ -146,16 +146,36 @@ async def test_what_changes_after_a_page_is_drawn_and_before_its_stream_opens_is
 
 async def test_a_result_comes_to_a_monitors_page_once(live: tuple[str, Litestar], pool: Pool, broker: Broker) -> None:
     monitor = await add_monitor(pool)
-    await add_result(pool, monitor, seconds_ago=100)
+    await add_result(pool, monitor, seconds_ago=200)
     since = (datetime.now(UTC) - timedelta(seconds=90)).isoformat()
     async with stream(live[0], f"/live/monitors/{monitor}?since={since.replace('+', '%2B')}", pool) as events:
         for ago in (60, 30):
             await add_result(pool, monitor, seconds_ago=ago)
             await broker.announce_results([monitor])
             fragment = await events.next("news")
-            assert fragment.count('<tr class="s-up">') == 1
+            assert fragment.count('<tr class="s-up"') == 1
             assert '<tbody id="lines" hx-swap-oob="afterbegin">' in fragment
             assert '<section id="head"' in fragment
+
+
+async def test_a_region_that_is_later_than_another_is_told_too(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker
+) -> None:
+    monitor = await add_monitor(pool)
+    async with stream(live[0], f"/live/monitors/{monitor}", pool) as events:
+        await add_result(pool, monitor, seconds_ago=30)
+        await broker.announce_results([monitor])
+        assert (await events.next("news")).count('<tr class="s-up"') == 1
+        await fetch(
+            pool,
+            """insert into results (monitor_id, scheduled_at, region, version, status, latency_ms, started_at, recorded_at,
+              evidence) select monitor_id, scheduled_at, 'far', 1, 'degraded', 900, started_at, now(), '{}' from results
+            where monitor_id = %s returning 1""",
+            monitor,
+        )
+        await broker.announce_results([monitor])
+        fragment = await events.next("news")
+        assert (fragment.count('<tr class="s-up"'), fragment.count('<tr class="s-degraded"')) == (0, 1)
 
 
 async def test_streams_end_when_the_process_stops(live: tuple[str, Litestar], pool: Pool) -> None:

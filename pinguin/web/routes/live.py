@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime
 
 from litestar import get
@@ -25,6 +25,7 @@ from pinguin.web.service import Req, Web, aware, of
 from pinguin.web.sessions import cookie_name, token_hash
 from pinguin.web.shown import Shown
 from pinguin.web.templating import render
+from pinguin.web.views import Line
 
 PACE_S = 1.0
 """A page is told news at most this often."""
@@ -96,11 +97,24 @@ async def poll_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
 
 
 class _Seen:
-    """What a page shows: the slot of its newest result, and the statuses and incident that it was told last."""
+    """What a page shows: the slot of its newest result, and the statuses and incident that it was told last.
+
+    A stream begins anew after a break, and a poll each time, with the slot of when the page was drawn: the page itself
+    leaves out what it has.
+    """
 
     def __init__(self, slot: datetime | None) -> None:
         self.slot = slot
         self.mark: object = None
+        self._told: set[tuple[datetime, str]] = set()
+
+    def new(self, lines: Sequence[Line]) -> list[Line]:
+        """Those that this stream did not tell. A region may be later than another with the same slot."""
+        found = [each for each in lines if (each.result.scheduled_at, each.result.region) not in self._told]
+        self._told = {(each.result.scheduled_at, each.result.region) for each in lines}
+        if lines:
+            self.slot = lines[0].result.scheduled_at
+        return found
 
 
 def _since(request: Req) -> datetime | None:
@@ -111,12 +125,10 @@ async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
     async with connection(of(request).pool) as conn:
         head = await monitor_page.head(conn, monitor_id)
         mark = await monitor_page.mark(conn, head.monitor)
-        lines = await monitor_page.recent(conn, head.monitor, since=seen.slot)
+        lines = seen.new(await monitor_page.recent(conn, head.monitor, since=seen.slot))
         turn = await monitor_page.turn(conn, monitor_id) if mark != seen.mark else None
         push = await pushed.part(request, conn, head.monitor) if head.monitor.passive else None
     seen.mark = mark
-    if lines:
-        seen.slot = lines[0].result.scheduled_at
     return render(request, "fragments/monitor_news.html", head=head, lines=lines, turn=turn, push=push, held=HELD)
 
 

@@ -143,7 +143,16 @@ function sayLive() {
   if (live.lastElementChild.textContent !== text) live.lastElementChild.textContent = text;
 }
 
+// After a break, and with each poll, results come again that the page shows already.
+function onlyNew(event) {
+  const { target, fragment } = event.detail;
+  if (target.id !== "lines") return;
+  const there = new Set([...target.rows].map((row) => row.dataset.check));
+  for (const row of fragment.querySelectorAll("tr[data-check]")) if (there.has(row.dataset.check)) row.remove();
+}
+
 function startLive() {
+  document.addEventListener("htmx:oobBeforeSwap", onlyNew);
   document.addEventListener("htmx:sseOpen", () => { connected = true; sayLive(); });
   for (const name of ["htmx:sseError", "htmx:sseClose"]) {
     document.addEventListener(name, () => { connected = false; setTimeout(sayLive, 3000); });
