@@ -76,6 +76,7 @@ class _Bound:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, frames: object) -> None:
         self._deadline.cancel()
+        del self._deadline  # which knows us: a cycle, and with it the task, would wait for the collector
         # Whoever else asked the task to end must not be disappointed.
         if self.expired and self._task.uncancel() <= self._asked and kind is asyncio.CancelledError:
             raise TimeoutError

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+import weakref
+from collections.abc import AsyncIterator, Iterator
 from time import monotonic
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from pinguin.checks.contract import CheckOptions, CheckType, Context, Outcome, Resources
 from pinguin.checks.engine.deadlines import GRAIN_S, Deadlines
 from pinguin.checks.runner import run
+from pinguin.errors import CheckFailed
 
 
 @pytest.fixture
@@ -75,4 +78,32 @@ async def test_who_is_told_to_end_while_its_time_runs_out_ends() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    resources.close()
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("seconds", [0.0, 3600.0])
+@pytest.mark.parametrize("fails", [False, True])
+async def test_nothing_of_a_check_waits_for_the_collector(seconds: float, fails: bool) -> None:
+    resources = Resources()
+
+    async def check(options: Any, context: Context) -> Outcome:
+        await asyncio.sleep(seconds)
+        if fails:
+            raise CheckFailed("status", "answered 503")
+        return Outcome(1)
+
+    task = asyncio.create_task(run(CheckType("fake", "Fake", Options, check, ""), Options(), 0.05, resources))
+    await task
+    ended = weakref.ref(task)
+    del task
+    await asyncio.sleep(0)
+    assert ended() is None
     resources.close()
