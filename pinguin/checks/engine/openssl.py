@@ -178,7 +178,8 @@ class TlsSocket:
                 if lib.SSL_get_error(self._ssl, size) == lib.SSL_ERROR_ZERO_RETURN:
                     return b""
                 raise self._error(size)
-            self._flush()
+            with suppress(OSError):  # who takes no more may have said why
+                self._flush()
             if not self._fill():
                 return b""
 
