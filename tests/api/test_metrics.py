@@ -63,6 +63,51 @@ async def test_prometheus_reads_every_monitor(fresh: Litestar, owner: Program, p
     assert [labels[str(each)]["status"] for each in (down, paused)] == ["down", "paused"]
 
 
+async def test_uptime_is_that_of_the_pages(fresh: Litestar, owner: Program, pool: Pool) -> None:
+    """Of those that changed in the day, did not, were in maintenance, were paused, and are new."""
+    changed, steady, broken, rested, paused, new = [await add_monitor(pool, name=f"m{number}") for number in range(6)]
+    every = [changed, steady, broken, rested, paused, new]
+    await fetch(pool, "delete from transitions where monitor_id = any(%s) returning 1", every)
+    hours = {
+        changed: [(48, "up"), (6, "down"), (3, "degraded"), (1, "unknown"), (0.5, "up")],
+        steady: [(48, "up")],
+        broken: [(30, "down")],
+        rested: [(48, "up"), (5, "down"), (4, "up")],
+        paused: [(30, "up"), (25, "paused")],
+        new: [(0.1, "pending")],
+    }
+    for monitor, past in hours.items():
+        before = None
+        for ago, status in past:
+            await fetch(
+                pool,
+                """insert into transitions (monitor_id, at, confirmed_at, from_status, to_status)
+                select %s, at, at, %s, %s from (select now() - %s * interval '1 hour' as at) before returning 1""",
+                monitor, before, status, ago,
+            )  # fmt: skip
+            before = status
+        await set_status(pool, monitor, past[-1][1])
+    await fetch(
+        pool,
+        """with made as (
+          insert into maintenances (title, rule, zone) values ('work', '{"kind": "manual"}', 'UTC') returning id)
+        insert into maintenance_windows (maintenance_id, starts_at, ends_at, counts, everything, tags, monitor_ids)
+        select id, now() - interval '270 minutes', now() - interval '1 hour', 'excluded', false, '{}', array[%s::bigint]
+        from made returning 1""",
+        rested,
+    )
+    right = await fetch(
+        pool, "select monitor_id, uptime from uptime(%s::bigint[], now() - interval '24 hours', now())", every
+    )
+    found = samples((await owner.get("/metrics")).text)
+    shown = {monitor: found.get(("pinguin_monitor_uptime_ratio", str(monitor))) for monitor in every}
+    assert shown == {
+        monitor: uptime if uptime is None else pytest.approx(uptime, abs=1e-4) for monitor, uptime in right
+    }
+    assert (shown[steady], shown[broken], shown[paused], shown[new]) == (1, 0, None, None)
+    assert 0.8 < (shown[changed] or 0) < (shown[rested] or 0) < 1
+
+
 async def test_strangers_read_nothing_of_monitors(
     fresh: Litestar, stranger: Program, owner: Program, pool: Pool
 ) -> None:

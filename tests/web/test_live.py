@@ -168,8 +168,9 @@ async def test_a_region_that_is_later_than_another_is_told_too(
         assert (await events.next("news")).count('<tr class="s-up"') == 1
         await fetch(
             pool,
-            """insert into results (monitor_id, scheduled_at, region, version, status, latency_ms, started_at, recorded_at,
-              evidence) select monitor_id, scheduled_at, 'far', 1, 'degraded', 900, started_at, now(), '{}' from results
+            """insert into results (monitor_id, scheduled_at, region, version, status, latency_ms, started_at,
+              recorded_at, evidence)
+            select monitor_id, scheduled_at, 'far', 1, 'degraded', 900, started_at, now(), '{}' from results
             where monitor_id = %s returning 1""",
             monitor,
         )
