@@ -68,7 +68,7 @@ async def test_uptime_is_that_of_the_pages(fresh: Litestar, owner: Program, pool
     changed, steady, broken, rested, paused, new = [await add_monitor(pool, name=f"m{number}") for number in range(6)]
     every = [changed, steady, broken, rested, paused, new]
     await fetch(pool, "delete from transitions where monitor_id = any(%s) returning 1", every)
-    hours = {
+    hours: dict[int, list[tuple[float, str]]] = {
         changed: [(48, "up"), (6, "down"), (3, "degraded"), (1, "unknown"), (0.5, "up")],
         steady: [(48, "up")],
         broken: [(30, "down")],
@@ -77,7 +77,7 @@ async def test_uptime_is_that_of_the_pages(fresh: Litestar, owner: Program, pool
         new: [(0.1, "pending")],
     }
     for monitor, past in hours.items():
-        before = None
+        before: str | None = None
         for ago, status in past:
             await fetch(
                 pool,

@@ -360,6 +360,20 @@ async def test_windows_that_overlap_or_touch_are_one(pool: Pool) -> None:
     ]
 
 
+async def test_of_what_lies_ahead_there_is_nothing_to_say(pool: Pool) -> None:
+    shop = await add_monitor(pool, name="shop")
+    now = datetime.now(UTC)
+    await add_window(pool, now - HOUR, now + 5 * HOUR)
+    ahead = now + HOUR, now + 2 * HOUR
+    for function in ("uptime", "status_seconds", "monitor_windows"):
+        found = await fetch(pool, f"select * from {function}(%s, %s, %s)", [shop], *ahead)
+        assert bool(found) is (function == "monitor_windows")
+    for function in ("uptime", "status_seconds"):
+        assert await fetch(pool, f"select * from history.{function}(%s, %s, %s)", *ahead, shop) == []
+        assert await fetch(pool, f"select * from {function}(%s, %s, %s)", [shop], now, now - HOUR) == []
+    assert await fetch(pool, "select * from monitor_windows(%s, %s, %s)", [shop], now, now - HOUR) == []
+
+
 # -- what people see
 
 

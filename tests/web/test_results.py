@@ -103,6 +103,8 @@ async def test_files_hold_the_stretch_that_is_asked_for(client: Client, pool: Po
     days = (await client.get(f"/monitors/{monitor}/results.json?of=daily")).json()
     assert sum(row["checks"] for row in days) == 216
     assert len((await client.get(f"/monitors/{monitor}/results.csv")).text.splitlines()) == 25
+    earlier = await client.get(f"/monitors/{monitor}/results.csv", params={"to": since})
+    assert len(earlier.text.splitlines()) == 25  # the day before
 
 
 async def test_files_of_what_is_not_there(client: Client, pool: Pool) -> None:

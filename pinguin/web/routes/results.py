@@ -76,7 +76,7 @@ async def _file(request: Req, monitor_id: int, form: Format) -> Stream:
     grain = GRAINS[_one_of(request, "of", tuple(GRAINS)) or "raw"]
     async with connection(of(request).pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
-    wanted = Wanted(monitor_id=monitor.id, since=since or now - timedelta(days=_DAYS[grain]), until=until)
+    wanted = Wanted(monitor_id=monitor.id, since=since or until - timedelta(days=_DAYS[grain]), until=until)
     return await results_export.download(of(request).pool, wanted, grain, form)
 
 
