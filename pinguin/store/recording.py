@@ -43,13 +43,20 @@ async def record(conn: Connection, results: Sequence[Result], expiries: Expiries
     expiries: what was written lately of when things end, so that it is not written with every result.
     Whether there was a transition. Raises `psycopg.Error` when the database refuses.
     """
+    # Two of the same slot in one batch: the first counts, and it is that one which is written.
+    once: dict[ResultKey, Result] = {}
+    for result in results:
+        once.setdefault(_key(result), result)
+    results = list(once.values())
     before, known = await write_results(conn, results)
     if new := (expiries or Expiries()).news(results):
         await conn.execute(_sql["write_expiries"], {"expiries": _document(new)})
     after, changes = dict(before), list[Change]()
-    for result in sorted(results, key=lambda result: result.scheduled_at):
+    for key in known:
+        once.pop(key, None)
+    for result in sorted(once.values(), key=lambda result: result.scheduled_at):
         standing = after.get(result.monitor_id)
-        if standing is not None and _key(result) not in known:
+        if standing is not None:
             state, made = advance(standing.state, result, standing.policy)
             after[result.monitor_id] = Standing(state, standing.policy, standing.incident_id)
             changes += [Change(result, transition) for transition in made]

@@ -64,6 +64,14 @@ async def test_of_a_batch_what_is_new_counts_once(pool: Pool) -> None:
     assert await fetch(pool, "select status, successes, failures from monitor_states") == [("up", 3, 0)]
 
 
+async def test_of_two_of_a_slot_in_a_batch_the_one_that_counts_is_written(pool: Pool) -> None:
+    """A job that was handed out again, and whose first worker answers after all."""
+    shops = [await add_monitor(pool, failure_threshold=1) for _ in range(20)]
+    await record(pool, [result(shop, 60, status) for shop in shops for status in (DOWN, UP)])
+    assert await fetch(pool, "select status, count(*)::int from results group by 1") == [("down", 20)]
+    assert await fetch(pool, "select status, count(*)::int from monitor_states group by 1") == [("down", 20)]
+
+
 async def test_recording_twice_changes_nothing(pool: Pool) -> None:
     """TRAP 22."""
     shop = await add_monitor(pool, failure_threshold=2)
