@@ -8,6 +8,7 @@ from pinguin.db import Pool
 from pinguin.people import Role
 from tests.api.conftest import Program, new_token, program
 from tests.factory import add_monitor, fetch
+from tests.store.test_channels import add as add_channel
 from tests.store.test_push import add_push, token
 from tests.web.conftest import person
 from tests.web.test_incidents import add_incident
@@ -123,6 +124,25 @@ async def test_many_are_paused_edited_deleted_and_that_is_undone(editor: Program
     hostile: list[dict[str, object]] = [{}, {"ids": ids, "matching": {}}, {"ids": []}]
     for wrong in hostile:
         assert (await editor.sent("POST", "/monitors/bulk/pause", wrong)).status_code == 422, wrong
+
+
+async def test_of_many_it_is_said_who_is_told(editor: Program, pool: Pool) -> None:
+    ids = [await add_monitor(pool, name=name) for name in ("shop", "mail")]
+    channel = await add_channel(pool, name="ops")
+    for steps in ([{"channels": [channel], "after_s": 60}, {"channels": [channel]}], [], None):
+        undo = (await editor.done("POST", "/monitors/bulk/edit", {"ids": ids, "change": {"steps": steps}}))["undo"]
+        for each in ids:
+            rules = (await editor.read(f"/monitors/{each}"))["alerts"]
+            assert [step.get("after_s", 0) for step in rules.get("steps") or ()] == ([0, 60] if steps else [])
+            assert (rules.get("steps") is None) == (steps is None)
+    assert undo
+    await editor.done("POST", f"/monitors/bulk/undo/{undo['id']}")
+    assert (await editor.read(f"/monitors/{ids[0]}"))["alerts"]["steps"] == []
+    hostile: list[object] = [[{}], [{"channels": [99]}], [{"groups": [1]}], [{"after_s": -1, "channels": [channel]}], 7]
+    for wrong in hostile:
+        answer = await editor.sent("POST", "/monitors/bulk/edit", {"ids": ids, "change": {"steps": wrong}})
+        assert answer.status_code == 422, wrong
+        assert "steps" in answer.text
 
 
 async def test_views_are_kept_and_deleted(editor: Program) -> None:

@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from pinguin.db import Connection
 from pinguin.errors import InvalidInput, Unavailable
-from pinguin.model import Status
+from pinguin.model import AlertRules, AlertStep, Status
 from pinguin.store import bulk
 from pinguin.store.bulk import Edit
 from pinguin.store.monitors import Filter
 from pinguin.web import bulk_changes
+from pinguin.web.api import definitions
 from pinguin.web.api.monitor_shapes import Words
 from pinguin.web.api.operation import Call, operation
 from pinguin.web.api.paging import Id
@@ -49,8 +51,17 @@ class Wanted(Body, kw_only=True, frozen=True):
         return Filter(search=wanted.q, status=wanted.status, type=wanted.type, tags=wanted.tags)
 
 
+class BulkChange(BulkFields, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What changes of each of them."""
+
+    steps: Annotated[
+        list[AlertStep] | UnsetType | None,
+        Meta(description="who is told of them from now on, as in `alerts`: [] is nobody, null the default channels"),
+    ] = UNSET
+
+
 class EditWanted(Wanted, kw_only=True, frozen=True):
-    change: Annotated[BulkFields, Meta(description="what to change; what is left out stays as it is")]
+    change: Annotated[BulkChange, Meta(description="what to change; what is left out stays as it is")]
 
 
 class Undo(msgspec.Struct, kw_only=True, frozen=True):
@@ -106,11 +117,26 @@ async def edit_monitors(call: Call[NoQuery, EditWanted]) -> Changed:
         recovery_threshold=own.recovery_threshold,
         add=list(dict.fromkeys(own.add)),
         remove=list(dict.fromkeys(own.remove)),
+        alerts=own.steps is not UNSET,
+        steps=await _steps(call.conn, own.steps),
     )
     if change == Edit():
         raise InvalidInput({"change": "is empty, so there is nothing to change"})
     wanted = call.body.filter()
     return await _changed(call, bulk_changes.edit(call.conn, call.who, wanted, call.body.ids, change))
+
+
+async def _steps(conn: Connection, sent: Sequence[AlertStep] | UnsetType | None) -> list[dict[str, Any]] | None:
+    """As `monitors.alerts` has them. Raises `InvalidInput`."""
+    if sent is UNSET or sent is None:
+        return None
+    try:
+        steps: list[dict[str, Any]] = definitions.alerting(AlertRules(steps=sent))["steps"]
+        await definitions.check_steps(conn, steps)
+    except InvalidInput as wrong:
+        fields = {name.replace("alerts.", "change.", 1): words for name, words in wrong.fields.items()}
+        raise InvalidInput(fields) from None
+    return steps
 
 
 async def _changed(call: AnyCall, change: Awaitable[list[int]]) -> Changed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ from pinguin.fields import convert
 from pinguin.model import AlertRules, AlertStep
 from pinguin.secrets import secret_fields
 from pinguin.store import channels
+from pinguin.store.channels import Choices
 from pinguin.store.monitors import Draft, Monitor
 from pinguin.web import forms, monitor_form
 from pinguin.web import saved as saved_secrets
@@ -89,7 +90,7 @@ def read(kind: CheckType, sent: Mapping[str, Any], saved: Saved) -> tuple[Draft,
     names = own_kind.__struct_fields__
     own = attempt(lambda: convert({name: sent[name] for name in names if name in sent}, own_kind))
     rest = attempt(lambda: convert({name: sent[name] for name in _Rest.__struct_fields__ if name in sent}, _Rest))
-    alerts = attempt(lambda: _alerts(rest.alerts)) if rest else None
+    alerts = attempt(lambda: alerting(rest.alerts)) if rest else None
     options = attempt(lambda: _options(kind, rest.options, saved)) if rest else None
     if wrong or own is None or rest is None or options is None or alerts is None:
         raise InvalidInput(wrong)
@@ -122,8 +123,8 @@ def _options(kind: CheckType, sent: Mapping[str, Any], saved: Saved) -> CheckOpt
     return options
 
 
-def _alerts(rules: AlertRules) -> dict[str, Any]:
-    """What differs from the default rules, as the form writes it."""
+def alerting(rules: AlertRules) -> dict[str, Any]:
+    """What differs from the default rules, as the form writes it. Raises `InvalidInput`."""
     if rules.steps is not None:
         if len(rules.steps) > MOST_STEPS:
             raise InvalidInput({"alerts.steps": f"must be at most {MOST_STEPS} steps; an empty list tells nobody"})
@@ -143,17 +144,28 @@ async def check_names(conn: Connection, draft: Draft, own: int | None = None) ->
     if not steps and not draft.depends_on:
         return
     known = await channels.choices(conn)
-    wrong = {}
-    for name, there in (("channels", known.channels), ("groups", known.groups)):
-        ids = {each.id for each in there}
-        if gone := [id for step in steps for id in step.get(name, ()) if id not in ids]:
-            wrong[f"alerts.steps.{name}"] = f"must exist: there is no {name[:-1]} {gone[0]}"
+    wrong = _gone(known, steps)
     if gone := [id for id in draft.depends_on if id not in known.monitors]:
         wrong["depends_on"] = f"must exist: there is no monitor {gone[0]}"
     if own in draft.depends_on:
         wrong["depends_on"] = "must not name the monitor itself"
     if wrong:
         raise InvalidInput(wrong)
+
+
+async def check_steps(conn: Connection, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Whom they name has to be there. Raises `InvalidInput`."""
+    if steps and (wrong := _gone(await channels.choices(conn), steps)):
+        raise InvalidInput(wrong)
+
+
+def _gone(known: Choices, steps: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    wrong = {}
+    for name, there in (("channels", known.channels), ("groups", known.groups)):
+        ids = {each.id for each in there}
+        if gone := [id for step in steps for id in step.get(name, ()) if id not in ids]:
+            wrong[f"alerts.steps.{name}"] = f"must exist: there is no {name[:-1]} {gone[0]}"
+    return wrong
 
 
 def written(monitor: Monitor, options: Mapping[str, Any]) -> dict[str, Any]:
