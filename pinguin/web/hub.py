@@ -8,6 +8,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 
 import structlog
 
@@ -96,8 +97,9 @@ class Hub:
         """An open page that shows the monitors `wanted` to the one whose session has this hash."""
         page = Page(wanted, session)
         self._pages.add(page)
-        for at, event in self._recent:
-            if at > time.monotonic() - REPLAY_S and event.kind != "changed":
+        oldest = time.monotonic() - REPLAY_S
+        for _, event in takewhile(lambda each: each[0] > oldest, reversed(self._recent)):
+            if event.kind != "changed":
                 page.offer(event)
         if self._closed:
             page.end()

@@ -138,6 +138,9 @@ async def test_whatever_is_sent_as_a_question_is_answered_or_refused(client: Cli
 async def test_viewers_read_the_sql_and_ask_nothing(app: Litestar, pool: Pool, client: Client) -> None:
     async with browser(app) as other:
         await signed_in(other, pool, await person(pool, "cyd", Role.VIEWER))
+        monitor = await add_monitor(pool)
+        chart = (await other.get(f"/monitors/{monitor}")).text
+        assert f'href="/sql?question=uptime&amp;monitor={monitor}' in chart
         page = await other.get("/sql?question=uptime&monitor=7")
         assert page.status_code == 200
         assert "7::bigint as monitor" in page.text
