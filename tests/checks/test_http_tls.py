@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -216,33 +214,6 @@ async def test_a_certificate_without_key_identifiers_is_no_reason_to_refuse(chec
     assert (report.status, report.reason) == (Status.UP, None)
     for verify in (True, False):
         assert not new_context(Demand(verify=verify)).verify_flags & ssl.VERIFY_X509_STRICT
-
-
-def test_the_last_word_of_a_server_that_takes_no_more_is_read(authority: trustme.CA) -> None:
-    here, there = socket.socketpair()
-    here.setblocking(False)
-    there.setblocking(False)
-    client = (
-        TlsContexts()
-        .of(Demand(verify=False))
-        .wrap_socket(here, server_hostname="example.test", do_handshake_on_connect=False)
-    )
-    server = server_context(authority, "example.test").wrap_socket(
-        there, server_side=True, do_handshake_on_connect=False
-    )
-    for _ in range(2):
-        for side in (client, server):
-            with suppress(ssl.SSLWantReadError):
-                side.do_handshake()
-    client.send(b"the head")
-    assert server.recv(100) == b"the head"
-    server.send(b"too large")
-    server.close()
-    with pytest.raises(OSError, match="Broken pipe"):
-        client.send(b"the body")
-
-    assert client.recv(100) == b"too large"
-    client.close()
 
 
 def test_contexts_do_not_pile_up(authority: trustme.CA) -> None:

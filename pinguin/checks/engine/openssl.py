@@ -158,13 +158,15 @@ class TlsSocket:
 
     def send(self, data: bytes | memoryview) -> int:
         """How many bytes went out; to be called with the same ones again where it would have blocked."""
-        if not self._unsent:
+        if not self._accepted:
             lib.ERR_clear_error()
-            self._accepted = lib.SSL_write(self._ssl, ffi.from_buffer(data), len(data))
-            if self._accepted <= 0:
-                raise self._error(self._accepted)
+            written = lib.SSL_write(self._ssl, ffi.from_buffer(data), len(data))
+            if written <= 0:
+                raise self._error(written)
+            self._accepted = written
         self._flush()
-        return self._accepted
+        accepted, self._accepted = self._accepted, 0
+        return accepted
 
     def recv(self, most: int) -> bytes:
         """What has arrived; empty when the other side has closed, be it without a word."""
