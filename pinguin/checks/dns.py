@@ -311,13 +311,12 @@ async def _all(calls: Sequence[Callable[[], Awaitable[str]]]) -> list[str]:
     """
     tasks = [asyncio.ensure_future(call()) for call in calls]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    failed = [task for task in tasks if not task.cancelled() and task.exception()]
-    return [task.result() for task in failed or tasks]
+        del task, tasks[:]  # an exception whose traceback leads to its own task would wait for the collector
 
 
 def _question_name(options: Options) -> dns.name.Name:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import socket
 import struct
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, get_args
@@ -211,6 +213,21 @@ async def test_a_server_to_compare_with_that_does_not_answer(check: Check, descr
     assert (late.status, late.reason) == (Status.DOWN, "timeout")
     assert f"waiting for 127.0.0.1:{mute}" in str(late.message)
     assert await gone(descriptors, before)
+
+
+async def test_a_comparison_that_fails_leaves_nothing_to_the_collector(check: Check) -> None:
+    async with name_server(zone(A)) as one:
+        call = {"name": "example.test", "resolver": f"127.0.0.1:{one}"}
+        gc.disable()
+        try:
+            task = asyncio.create_task(check("dns", **call, compare_with=["127.0.0.1:1"]))
+            assert (await task).reason == "refused"
+            ended = weakref.ref(task)
+            del task
+            await asyncio.sleep(0)
+            assert ended() is None
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize(
