@@ -64,11 +64,11 @@ class ResultRow:
     evidence: dict[str, Any]
 
 
-async def beats(conn: Connection, monitor_ids: Sequence[int], most: int = 30) -> dict[int, list[Beat]]:
-    """The last `most` slots of each monitor, newest first; each region's result is one of them."""
+async def beats(conn: Connection, monitor_ids: Sequence[int], since: datetime, most: int = 30) -> dict[int, list[Beat]]:
+    """The last `most` slots of each monitor, newest first; each region's result is one of them. None before `since`."""
     found: dict[int, list[Beat]] = {monitor_id: [] for monitor_id in monitor_ids}
     async with conn.cursor(row_factory=args_row(Beat)) as cursor:
-        await cursor.execute(_SQL["beats"], {"monitors": list(monitor_ids), "most": most})
+        await cursor.execute(_SQL["beats"], {"monitors": list(monitor_ids), "most": most, "since": since})
         for beat in await cursor.fetchall():
             found[beat.monitor_id].append(beat)
     return found

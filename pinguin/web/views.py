@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
 
@@ -45,7 +46,9 @@ class Line:
 async def rows(conn: Connection, listed: Sequence[Listed]) -> list[Row]:
     """Two queries, however many monitors."""
     ids = [monitor.id for monitor in listed]
-    found = await pages.beats(conn, ids, beats.BEATS)
+    longest = max((monitor.interval_s for monitor in listed), default=0) * 120
+    since = datetime.now(UTC) - timedelta(seconds=max(longest, 86400) + 3600)
+    found = await pages.beats(conn, ids, since, beats.BEATS)
     uptime = await pages.uptime_day(conn, ids)
     return [Row(each, bar(each, found[each.id]), uptime.get(each.id)) for each in listed]
 

@@ -1,5 +1,6 @@
 -- name: beats
--- The last results of each monitor, for the bars. The window keeps a long-paused monitor from reading every chunk.
+-- The last results of each monitor, for the bars. The window keeps a long-paused monitor from reading every chunk; since
+-- is the longest of these windows, as a time that the planner knows: it leaves out all older chunks.
 select b.*
 from unnest(%(monitors)s::bigint[]) wanted (id)
 join monitors m on m.id = wanted.id
@@ -8,6 +9,7 @@ cross join lateral (
   from results r
   where r.monitor_id = m.id
     and r.scheduled_at > now() - greatest(m.interval_s * 120, 86400) * interval '1 second'
+    and r.scheduled_at > %(since)s
   order by r.scheduled_at desc
   limit %(most)s * cardinality(m.regions)) b
 
