@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -29,8 +30,9 @@ async def test_an_endless_statement_ends(embedded: EmbeddedStack, other: Conn, e
             assert await value(other, "select 2") == 2
 
 
-async def test_a_limit_that_was_set_is_kept_and_given_up(conn: Conn) -> None:
-    await conn.execute("set statement_timeout = '200ms'")
+@pytest.mark.parametrize("limit", ["= '200ms'", "to 200", "to '0.2s'", "= '.2 s'"])
+async def test_a_limit_that_was_set_is_kept_and_given_up(conn: Conn, limit: LiteralString) -> None:
+    await conn.execute("set statement_timeout " + limit)
     with pytest.raises(psycopg.errors.QueryCanceled):
         await conn.execute(ENDLESS[0])
     await conn.execute("reset statement_timeout")

@@ -17,7 +17,7 @@ export const BASE = {
 export const BASE_SQL = Object.entries(BASE).map(([name, value]) => `SET ${name} = '${value}'`).join('; ')
 export const RESET_SQL = `RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; ${BASE_SQL}`
 
-const TIMEOUT = /(?:=|\bto\b|,)\s*'?(\d+)\s*(us|ms|s|min|h|d)?'?/i
+const TIMEOUT = /(?:=|\bto\b|,)\s*'?([\d.]+)\s*(us|ms|s|min|h|d)?'?/i
 const MILLISECONDS = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** The SET statements of one client, by setting: the last one counts, in the order in which they were given. */
