@@ -147,6 +147,7 @@ async def undo(conn: Connection, user_id: int, undo_id: int) -> tuple[Act, list[
     ids = [each.id for each in done]
     await _lock(conn, ids)
     await conn.execute(_SQL["put_back"], given | {"ids": ids})
+    await conn.execute(_SQL["hand_back"], given)
     return row[0], done, size[0] - len(done)
 
 

@@ -18,9 +18,10 @@ returning id
 
 -- name: remember
 -- The columns that are about to be written, as they are.
-insert into undo_items (undo_id, monitor_id, before)
+insert into undo_items (undo_id, monitor_id, before, found_at, left_at)
 select %(undo)s, m.id, (
-  select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(m) - '{options,words}'::text[]) where key = any(%(columns)s))
+  select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(m) - '{options,words}'::text[]) where key = any(%(columns)s)),
+  m.updated_at, now()
 from monitors m
 where m.id = any(%(ids)s)
 
@@ -87,11 +88,10 @@ returning act
 -- name: undoing
 -- Those of its monitors that nobody has changed since: the columns as they were, and as they are now.
 select m.id, m.name, i.before, (select jsonb_object_agg(key, whole.now -> key) from jsonb_object_keys(i.before) key) as changed
-from undos u
-join undo_items i on i.undo_id = u.id
-join monitors m on m.id = i.monitor_id and m.updated_at = u.made_at
+from undo_items i
+join monitors m on m.id = i.monitor_id and m.updated_at = i.left_at
 cross join lateral (select to_jsonb(m) - '{options,words}'::text[] as now offset 0) whole
-where u.id = %(undo)s
+where i.undo_id = %(undo)s
 order by m.id
 for no key update of m
 
@@ -107,3 +107,11 @@ from undo_items i
 join monitors old on old.id = i.monitor_id
 cross join lateral jsonb_populate_record(old, i.before) r
 where i.undo_id = %(undo)s and i.monitor_id = any(%(ids)s) and m.id = i.monitor_id
+
+-- name: hand_back
+-- What changed them before can be taken back too: they are as that left them. Those that somebody changed since have
+-- another updated_at, whatever stands here.
+update undo_items older set left_at = now()
+from undos u, undo_items i
+where u.used_at is null and u.expires_at > now() and older.undo_id = u.id
+  and i.undo_id = %(undo)s and i.monitor_id = older.monitor_id and older.left_at = i.found_at

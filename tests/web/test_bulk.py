@@ -49,6 +49,31 @@ def ticked(*ids: int, **more: str) -> dict[str, str]:
     return {**{f"m{each}": "on" for each in ids}, **more}
 
 
+async def test_two_changes_are_taken_back_one_after_the_other(client: Client, pool: Pool) -> None:
+    ids = await some(pool)
+    before = await fetch(pool, KEPT)
+    await client.submit("/monitors/bulk/edit", ticked(*ids, add="new"))
+    await client.submit("/monitors/bulk", ticked(ids[0], ids[1], act="pause"))
+    await client.submit("/monitors/bulk", ticked(ids[1], act="delete"))
+    for _ in range(3):
+        assert "undone" in await undo(client)
+    assert await fetch(pool, KEPT) == before
+    assert await toast(client) == ""
+
+
+async def test_what_somebody_else_changed_in_between_stays(client: Client, pool: Pool) -> None:
+    ids = await some(pool)
+    await client.submit("/monitors/bulk/edit", ticked(*ids[:2], add="new"))
+    await fetch(pool, "update monitors set name = 'by hand' where id = %s returning 1", ids[0])
+    await client.submit("/monitors/bulk", ticked(*ids[:2], act="pause"))
+    assert "undone" in await undo(client)
+    assert "partly" in await undo(client)
+    found = await fetch(
+        pool, "select name, 'new' = any(tags), enabled from monitors where id = any(%s) order by id", ids[:2]
+    )
+    assert found == [("by hand", True, True), ("mail", False, True)]
+
+
 async def test_what_is_ticked_is_paused_and_nothing_else(client: Client, pool: Pool) -> None:
     ids = await some(pool)
     before = await fetch(pool, KEPT)
