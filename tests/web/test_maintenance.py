@@ -258,8 +258,8 @@ async def test_a_monitor_in_maintenance_says_what_it_would_be(client: Client, po
     row = page[page.index(f'id="m{shop}"') :]
     assert "s-maintenance" in row[:80]
     assert "<b>maintenance</b><span>would be down</span>" in row
-    assert re.search(r'data-status="maintenance"[^>]*>.*<b>1</b> maintenance', page)
-    assert 'data-status="down"' not in page
+    assert re.search(r'<a href="[^"]*status=maintenance"[^>]*>.*<b>1</b> maintenance', page)
+    assert not re.search(r'<a href="[^"]*status=down"', page)
     own = (await client.get(f"/monitors/{shop}")).text
     assert "Maintenance <span>until" in own
     assert '<a href="/maintenance">Deploy</a>; would be down, for' in own
