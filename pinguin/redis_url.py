@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -45,8 +46,11 @@ class RedisAddress:
 
 def parse(url: str) -> RedisAddress:
     """Raises `SettingsError`."""
+    # urlsplit of newer Pythons takes no list of hosts with an address in brackets.
+    scheme, slashes, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(scheme + slashes + rest.removeprefix(authority))._replace(netloc=authority)
     except ValueError:
         raise _bad("is no address") from None
     if parts.scheme not in OPTIONS:

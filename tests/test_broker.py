@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -14,7 +15,9 @@ from pinguin.model import Definition, Job
 
 
 def definition(monitor_id: int = 7, **values: object) -> Definition:
-    given = {"version": 1, "interval_s": 60, "phase_s": 0, "timeout_s": 5.0, "regions": ["local"], **values}
+    """With a phase that has just begun, so that no slot grows too old during a test."""
+    phase_s = (int(time.time()) - 5) % 60
+    given = {"version": 1, "interval_s": 60, "phase_s": phase_s, "timeout_s": 5.0, "regions": ["local"], **values}
     return Definition(monitor_id, **given)  # type: ignore[arg-type]
 
 
@@ -33,12 +36,13 @@ async def take(broker: Broker, most: int = 100) -> list[Job]:
 
 
 async def test_a_due_monitor_is_queued_leased_and_rescheduled(broker: Broker, redis: aioredis.Redis) -> None:
-    await schedule(broker, definition(), redis=redis)
+    mine = definition()
+    await schedule(broker, mine, redis=redis)
     dispatched = await broker.dispatch()
     assert (dispatched.due, dispatched.pushed) == (1, 1)
     (job,) = await take(broker)
     assert job.monitor_id == 7
-    assert job.slot % 60 == 0
+    assert job.slot % 60 == mine.phase_s
     assert 0 <= dispatched.now - job.slot < 60
     assert await redis.zscore("pinguin:schedule", "7") == job.slot + 60
     assert await redis.zcard("pinguin:leases") == 1
@@ -88,7 +92,7 @@ async def test_a_monitor_whose_last_job_is_leased_is_not_pushed_again(broker: Br
 
 
 async def test_slots_missed_in_an_outage_are_counted_and_not_run(broker: Broker, redis: aioredis.Redis) -> None:
-    await schedule(broker, definition(), redis=redis)
+    await schedule(broker, definition(phase_s=0), redis=redis)
     slot = int((await broker.now()).timestamp()) // 60 * 60
     await redis.zadd("pinguin:schedule", {"7": slot - 600})
     await broker.dispatch()

@@ -54,7 +54,7 @@ def test_every_form(url: str, expected: RedisAddress) -> None:
         ("redis://:sesame@", "lacks a host"),
         ("redis://:sesame@r:many", "bad host or port"),
         ("redis://:sesame@r:70000", "bad host or port"),
-        ("redis://:sesame@[::1", "is no address"),
+        ("redis://:sesame@[::1", "has a bad host or port"),
         ("redis://:ses#ame@r", "has a #"),
         ("redis://:sesame@r/zero", "database number"),
         ("redis://:sesame@r/-1", "database number"),

@@ -83,7 +83,7 @@ async def test_a_channel_is_made_tried_and_chosen(chromium: Browser, address: st
         await visit.sign_in()
         page = visit.page
         await page.get_by_role("link", name="add a channel").click()
-        await expect(page.locator("h2")).to_have_text("Nobody is told yet")
+        await expect(page.locator("main h2")).to_have_text("Nobody is told yet")
         await visit.shot("channels-none-light-1280")
         await page.get_by_role("link", name="Webhook").click()
         await page.fill("#f-options-url", url)
@@ -154,7 +154,7 @@ async def test_all_of_it_works_without_javascript(chromium: Browser, address: st
         await expect(page.locator(".channel")).to_have_class("card channel is-off")
         await page.get_by_role("link", name="Delete").click()
         await page.get_by_role("button", name="Delete it").click()
-        await expect(page.locator("h2")).to_have_text("Nobody is told yet")
+        await expect(page.locator("main h2")).to_have_text("Nobody is told yet")
 
 
 async def test_a_keyboard_is_enough_to_try_a_channel(chromium: Browser, address: str, busy: int) -> None:

@@ -70,7 +70,7 @@ async def test_our_own_faults_show_no_details(client: Client, pool: Pool, monkey
 
     await add_monitor(pool)
     monkeypatch.setattr(views, "rows", broken)
-    answer = await client.get("/")
+    answer = await client.get("/monitors")
     assert answer.status_code == 500
     assert "That was our fault" in answer.text
     assert "hunter2" not in answer.text
