@@ -115,7 +115,14 @@ async def test_keys_search_walk_tick_and_open(chromium: Browser, address: str, p
         await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
         await keys.press("Escape")
         await expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
-        await keys.press("j")
+        only = page.get_by_role("link", name="gamma")
+        for _ in range(5):  # the first one after a dialog is lost now and then, and j stays where it is
+            await keys.press("j")
+            if await only.evaluate("link => link === document.activeElement"):
+                break
+            await page.wait_for_timeout(300)
+        await expect(only).to_be_focused()
+        await expect(page.locator("#q")).to_have_value("gam")
         await keys.press("Enter")
         await expect(page.locator("h1")).to_have_text("gamma")
         await keys.press("g")

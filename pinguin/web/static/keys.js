@@ -64,6 +64,7 @@ function hideBeat() {
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (event.key === "Escape" && (hideBeat() || event.target.id === "q")) {
+    event.preventDefault(); // a browser would empty the search, and a moment later draw another list under the keys
     event.target.blur();
     return;
   }
