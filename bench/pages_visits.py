@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
+from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -72,11 +73,8 @@ async def counted(settings: Settings) -> AsyncIterator[tuple[Litestar, Counter]]
         return await execute(self, query, *given, **more)
 
     async with make_pool(settings.database_url, 2) as pool, Broker.connect(settings.redis_url) as broker:
-        psycopg.AsyncCursor.execute = counting  # type: ignore[method-assign]
-        try:
+        with patch.object(psycopg.AsyncCursor, "execute", counting):
             yield create_app(settings, pool, broker), counter
-        finally:
-            psycopg.AsyncCursor.execute = execute  # type: ignore[method-assign]
 
 
 async def sign_in(address: str) -> str:

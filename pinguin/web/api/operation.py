@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response
+from litestar.enums import HttpMethod
 from litestar.exceptions import ClientException, TooManyRequestsException
 from litestar.handlers import HTTPRouteHandler
 from litestar.handlers import route as litestar_route
@@ -145,7 +146,7 @@ class Operation:
             return await self._answer(request)
 
         answered.__name__ = self.name
-        made = litestar_route(self.path, http_method=[self.method], opt=dict(self.opt), status_code=200)  # type: ignore[list-item]
+        made = litestar_route(self.path, http_method=[HttpMethod(self.method)], opt=dict(self.opt), status_code=200)
         return made(answered)
 
     async def _answer(self, request: Req) -> Response[Any]:

@@ -18,6 +18,7 @@ from pinguin.web.api.reading import FIRST, LAST, Query
 
 T = TypeVar("T")
 Row = TypeVar("Row")
+Place = TypeVar("Place", bound=msgspec.Struct)
 
 MOST = 500
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -62,7 +63,7 @@ def cursor(place: msgspec.Struct) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
-def place(text: str, kind: type[T]) -> T | None:
+def place(text: str, kind: type[Place]) -> Place | None:
     """What `cursor` wrote; None for none. Raises `InvalidInput`."""
     if not text:
         return None
@@ -70,8 +71,7 @@ def place(text: str, kind: type[T]) -> T | None:
         found = msgspec.json.decode(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True), type=kind)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         raise _bad() from None
-    for name in msgspec.structs.fields(found):  # type: ignore[arg-type]
-        value = getattr(found, name.name)
+    for value in (getattr(found, name) for name in kind.__struct_fields__):
         if (isinstance(value, datetime) and not FIRST <= value <= LAST) or (isinstance(value, str) and "\0" in value):
             raise _bad()
     return found

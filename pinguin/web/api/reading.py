@@ -15,7 +15,7 @@ from pinguin.errors import InvalidInput
 from pinguin.fields import convert
 from pinguin.web.service import Req
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ def query(request: Req, kind: type[T]) -> T:
     for name, value in request.query_params.multi_items():
         sent.setdefault(name, []).append(value)
     hints = get_type_hints(kind, include_extras=True)
-    fields = {each.encode_name: hints[each.name] for each in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
+    fields = {each.encode_name: hints[each.name] for each in msgspec.structs.fields(kind)}
     values: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for name, texts in sent.items():
