@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +12,9 @@ from typing import Any, Literal
 import msgspec
 import redis.asyncio as aioredis
 import structlog
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from pinguin.errors import Unavailable
 from pinguin.model import Definition, Job
-from pinguin.redis_url import RedisAddress, parse
+from pinguin.redis_client import away, redis_client
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +28,7 @@ _LEADER = "pinguin:leader"
 _EPOCH = "pinguin:epoch"
 _EVENTS = "pinguin:events"
 _SPILL = "pinguin:spill"
+_SPILL_SINCE = "pinguin:spill:since"
 _DRAINER = "pinguin:drainer"
 _ASIDE = "pinguin:spill:aside"
 _WORKERS = "pinguin:workers"
@@ -42,8 +36,6 @@ _PINGS = "pinguin:pings"
 _PINGS_DRAINER = "pinguin:pings:drainer"
 
 COUNTERS = ("pushed", "missed", "overlapping", "stale", "superseded", "reaped", "spilled", "lost")
-SENTINEL_S = 2.0
-"""One sentinel's time to answer before the next is asked."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -79,6 +71,17 @@ class Pipeline:
     leader: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Spilled:
+    """lost: results that the limit cost. last: no result of the call has a higher number. since: which life of Redis
+    the number is of.
+    """
+
+    lost: int
+    last: int
+    since: str
+
+
 class Subscription:
     """Events as Redis delivers them."""
 
@@ -87,7 +90,7 @@ class Subscription:
 
     async def next(self, timeout_s: float) -> Event | None:
         """The next event, or None when none comes in time. Raises `Unavailable`."""
-        with _away():
+        with away():
             message = await self._pubsub.get_message(timeout=timeout_s)
         try:
             return None if message is None else msgspec.json.decode(message["data"], type=Event)
@@ -116,15 +119,15 @@ class Broker:
         know better. Raises `SettingsError`.
         """
         async with AsyncExitStack() as ending:
-            yield cls(_client(parse(url), ending))
+            yield cls(redis_client(url, ending))
 
     async def _run(self, script: str, *args: str | int) -> Any:
-        with _away():
+        with away():
             return await self._scripts[script](args=list(args))
 
     async def now(self) -> datetime:
         """Redis' clock."""
-        with _away():
+        with away():
             seconds, micros = await self._redis.time()
         return datetime.fromtimestamp(seconds + micros / 1e6, UTC)
 
@@ -154,7 +157,7 @@ class Broker:
 
     async def definitions(self) -> dict[int, str]:
         """Every definition that Redis has and has scheduled, as `str(Definition)`."""
-        with _away():
+        with away():
             texts = await self._redis.hgetall(_DEFINITIONS)
             slots = await self._redis.zrange(_SCHEDULE, 0, -1, withscores=True)
             scheduled = {str(pair[0]): float(pair[1]) for pair in slots}
@@ -174,7 +177,7 @@ class Broker:
         if self._more:  # a call that brought all that was asked for has left some, probably: no need to wait
             texts = await self._run("take", region, most)
         if not texts:
-            with _away():
+            with away():
                 popped = await self._redis.brpop([_QUEUE + region], timeout=wait_s)
             if popped is not None:
                 texts = await self._run("take", region, most, str(popped[1]))
@@ -199,21 +202,29 @@ class Broker:
 
     # -- results that wait for Postgres
 
-    async def spill(self, results: Iterable[tuple[bool, str]], limit: int) -> int:
-        """Keep results (whether the monitor is healthy, the result as text); how many were lost to the limit."""
+    async def spill(self, results: Iterable[tuple[bool, str]], limit: int) -> Spilled:
+        """Keep results (whether the monitor is healthy, the result as text), as many as the limit allows."""
         flat: list[str | int] = []
         for healthy, text in results:
             flat += int(healthy), text
-        return int(await self._run("spill", limit, *flat))
+        return Spilled(*await self._run("spill", limit, *flat))
+
+    async def oldest_spilled(self) -> tuple[str | None, int | None]:
+        """(since, number): of the result that is next to be written, None where none waits; since as in `Spilled`."""
+        with away():
+            async with self._pipe(transaction=True) as pipe:
+                pipe.get(_SPILL_SINCE).zrange(_SPILL, 0, 0, withscores=True)
+                since, oldest = await pipe.execute()
+        return since, int(oldest[0][1]) if oldest else None
 
     async def spilled(self) -> int:
         """How many results wait."""
-        with _away():
+        with away():
             return int(await self._redis.zcard(_SPILL))
 
     async def peek_spill(self, most: int) -> list[tuple[str, int]]:
         """The oldest results that wait, as (text, number)."""
-        with _away():
+        with away():
             oldest = await self._redis.zrange(_SPILL, 0, most - 1, withscores=True)
         return [(str(pair[0]), int(pair[1])) for pair in oldest]
 
@@ -223,7 +234,7 @@ class Broker:
 
     async def set_aside(self, text: str) -> None:
         """Keep a spilled result that cannot be read, for people: the last thousand."""
-        with _away():
+        with away():
             await self._redis.lpush(_ASIDE, text)
             await self._redis.ltrim(_ASIDE, 0, 999)
 
@@ -234,7 +245,7 @@ class Broker:
 
     async def tell_loss(self, results: int) -> None:
         """So many of the lost results have been shown to people."""
-        with _away():
+        with away():
             await self._redis.hincrby(_COUNTERS, "lost_told", results)
 
     async def may_drain(self, name: str, ttl_s: float) -> bool:
@@ -242,7 +253,7 @@ class Broker:
         return await self._hold(_DRAINER, name, ttl_s)
 
     async def _hold(self, key: str, name: str, ttl_s: float) -> bool:
-        with _away():
+        with away():
             if await self._redis.set(key, name, nx=True, px=int(ttl_s * 1000)):
                 return True
             ours = await self._redis.get(key) == name
@@ -255,12 +266,12 @@ class Broker:
         return bool(await self._run("keep_ping", limit, text))
 
     async def pings_waiting(self) -> int:
-        with _away():
+        with away():
             return int(await self._redis.llen(_PINGS))
 
     async def peek_pings(self, most: int) -> list[tuple[datetime, str, str]]:
         """The oldest pings that wait: (when it came, its text, what `forget_pings` is told)."""
-        with _away():
+        with away():
             kept = await self._redis.lrange(_PINGS, 0, most - 1)
         found = []
         for entry in map(str, kept):
@@ -280,17 +291,17 @@ class Broker:
 
     async def present(self, region: str, name: str) -> None:
         """Say that a worker of `region` lives."""
-        with _away():
+        with away():
             seconds, _ = await self._redis.time()
             await self._redis.zadd(_WORKERS, {f"{region}/{name}": seconds})
 
     async def leave(self, region: str, name: str) -> None:
-        with _away():
+        with away():
             await self._redis.zrem(_WORKERS, f"{region}/{name}")
 
     async def workers(self, seen_within_s: float) -> dict[str, list[str]]:
         """The workers that live, by region; those not seen for longer are forgotten."""
-        with _away():
+        with away():
             seconds, _ = await self._redis.time()
             await self._redis.zremrangebyscore(_WORKERS, "-inf", seconds - 3600)
             names = await self._redis.zrangebyscore(_WORKERS, seconds - seen_within_s, "+inf")
@@ -304,7 +315,7 @@ class Broker:
 
     async def lead(self, name: str, ttl_s: float) -> str | None:
         """Become the leader: the fencing token, or None while there is another."""
-        with _away():
+        with away():
             if await self._redis.exists(_LEADER):
                 return None
             token = f"{await self._redis.incr(_EPOCH)}:{name}"
@@ -319,7 +330,7 @@ class Broker:
 
     async def leader(self) -> str | None:
         """Who leads: `number:name`."""
-        with _away():
+        with away():
             leader = await self._redis.get(_LEADER)
         return None if leader is None else str(leader)
 
@@ -334,14 +345,14 @@ class Broker:
         await self._publish(Event("result", list(monitor_ids)))
 
     async def _publish(self, event: Event) -> None:
-        with _away():
+        with away():
             await self._redis.publish(_EVENTS, msgspec.json.encode(event))
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[Subscription]:
         """A subscription to the events from the moment of entering on."""
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            with _away():
+            with away():
                 await pubsub.subscribe(_EVENTS)
                 await pubsub.get_message(timeout=5)  # the confirmation
             yield Subscription(pubsub)
@@ -350,19 +361,19 @@ class Broker:
 
     async def counters(self) -> dict[str, int]:
         """What dispatch has counted since Redis was empty: pushed, missed, overlapping, stale, superseded, reaped."""
-        with _away():
+        with away():
             return {str(name): int(n) for name, n in (await self._redis.hgetall(_COUNTERS)).items()}
 
     async def oldest_job(self, region: str) -> float | None:
         """Seconds since the slot of the job that is next in the region's queue; None while the queue is empty."""
-        with _away():
+        with away():
             text = await self._redis.lindex(_QUEUE + region, -1)
             seconds, _ = await self._redis.time()
         return None if text is None else float(seconds - _job(str(text), region).slot)
 
     async def look(self, seen_within_s: float) -> Pipeline:
         """Everything that metrics show, in two round trips. seen_within_s: of workers that count as living."""
-        with _away():
+        with away():
             async with self._pipe() as pipe:
                 pipe.time().hvals(_DEFINITIONS).zrange(_WORKERS, 0, -1, withscores=True)
                 pipe.zcard(_SCHEDULE).zcard(_LEASES).zcard(_SPILL).hgetall(_COUNTERS).get(_LEADER)
@@ -386,58 +397,13 @@ class Broker:
             leader,
         )
 
-    def _pipe(self) -> Any:
-        return self._redis.pipeline(transaction=False)
+    def _pipe(self, *, transaction: bool = False) -> Any:
+        return self._redis.pipeline(transaction=transaction)
 
     async def server(self) -> dict[str, Any]:
         """What Redis says of itself (INFO server)."""
-        with _away():
+        with away():
             return dict(await self._redis.info("server"))
-
-
-def _client(address: RedisAddress, ending: AsyncExitStack) -> aioredis.Redis:
-    """A client that `ending` closes."""
-    options: dict[str, Any] = {
-        "decode_responses": True,
-        "socket_connect_timeout": 5,
-        "socket_timeout": 15,
-        "health_check_interval": 10,
-        "retry": Retry(NoBackoff(), 0),
-        "db": address.db,
-        "username": address.username,
-        "password": address.password,
-    }
-    tls: dict[str, Any] = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
-    tls |= {"ssl": True} if address.tls else {}
-    if address.master is not None:
-        client = _master(address, options, tls, ending)
-    elif address.path is not None:
-        client = aioredis.Redis(unix_socket_path=address.path, **options)
-    else:
-        host, port = address.nodes[0]
-        client = aioredis.Redis(host=host, port=port, **options, **tls)
-    ending.push_async_callback(client.aclose)
-    return client
-
-
-def _master(
-    address: RedisAddress, options: dict[str, Any], tls: dict[str, Any], ending: AsyncExitStack
-) -> aioredis.Redis:
-    """Each new connection asks the sentinels who is master; a connection to a former master ends by itself."""
-    asking = {
-        "socket_connect_timeout": SENTINEL_S,
-        "socket_timeout": SENTINEL_S,
-        "retry": Retry(NoBackoff(), 0),
-        "username": address.options.get("sentinel_username"),
-        "password": address.options.get("sentinel_password"),
-    }
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]
-        address.nodes, sentinel_kwargs=asking | tls, **options, **tls
-    )
-    ending.push_async_callback(sentinel.aclose)
-    assert address.master is not None
-    client: aioredis.Redis = sentinel.master_for(address.master)
-    return client
 
 
 def _text(job: Job) -> str:
@@ -447,14 +413,3 @@ def _text(job: Job) -> str:
 def _job(text: str, region: str) -> Job:
     monitor_id, slot, version, attempt = map(int, text.split(":"))
     return Job(monitor_id, slot, version, attempt, region)
-
-
-@contextmanager
-def _away() -> Iterator[None]:
-    """Redis that does not answer, or refuses (full, read-only, loading), in the words of every loop of ours."""
-    try:
-        yield
-    except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-        raise Unavailable(f"Redis does not answer: {error}") from error
-    except RedisError as error:
-        raise Unavailable(f"Redis refuses: {error}") from error

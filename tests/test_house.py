@@ -35,7 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "push": {"model", "errors", "wallclock"},
     "checks": {"model", "errors", "settings", "fields", "scrub", "push", "guard"},
     "alerts": {"model", "errors", "settings", "fields", "scrub", "secrets", "guard"},
-    "broker": {"model", "errors", "settings", "redis_url"},
+    "redis_client": {"errors", "redis_url"},
+    "broker": {"model", "redis_client"},
     "store": {"db", "cause", "model", "push", "people", "maintenance", "wallclock", "errors"},
     "scheduler": {"store", "db", "broker", "model", "settings", "errors", "lifecycle", "health", "metrics", "watchdog"},
     "worker": {

@@ -13,6 +13,7 @@
 -- pinguin:spill          sorted set  results that wait for Postgres, as JSON -> number, in the order in which they came
 -- pinguin:spill:healthy  sorted set  number -> number of those whose monitor was up: past the limit these go first
 -- pinguin:spill:number   integer     the last such number
+-- pinguin:spill:since    string      when it began; another one says that Redis was emptied meanwhile
 -- pinguin:spill:aside    list        spilled results that could not be read, for people
 -- pinguin:drainer        string      who writes spilled results just now, with an expiry
 -- pinguin:workers        sorted set  REGION/name of every worker -> when it was last seen (seconds since 1970)
@@ -25,6 +26,7 @@
 local SCHEDULE, DEFINITIONS, QUEUE = 'pinguin:schedule', 'pinguin:definitions', 'pinguin:queue:'
 local INFLIGHT, LEASES, COUNTERS, LEADER = 'pinguin:inflight', 'pinguin:leases', 'pinguin:counters', 'pinguin:leader'
 local SPILL, SPILL_HEALTHY, SPILL_NUMBER = 'pinguin:spill', 'pinguin:spill:healthy', 'pinguin:spill:number'
+local SPILL_SINCE = 'pinguin:spill:since'
 local PINGS = 'pinguin:pings'
 
 local LONGEST_LEASE = 310 * 1000  -- milliseconds: the longest timeout, and the margin

@@ -1,6 +1,8 @@
 -- Keep results while Postgres is away. ARGV: limit, then healthy (1 or 0), result, healthy, result, …
--- Returns how many results were lost to the limit: the oldest of healthy monitors first, then the oldest.
+-- Returns {how many results were lost to the limit, the last number, since when Redis counts}. The oldest results of
+-- healthy monitors are lost first, then the oldest.
 local limit, lost = tonumber(ARGV[1]), 0
+redis.call('SET', SPILL_SINCE, time[1] .. '.' .. time[2], 'NX')
 for i = 2, #ARGV, 2 do
   local number = redis.call('INCR', SPILL_NUMBER)
   -- A worker that got no answer comes again with the same results: they keep their place.
@@ -21,4 +23,4 @@ while lost < beyond do
 end
 count('spilled', (#ARGV - 1) / 2)
 count('lost', lost)
-return lost
+return {lost, tonumber(redis.call('GET', SPILL_NUMBER)), redis.call('GET', SPILL_SINCE)}

@@ -34,7 +34,7 @@ async def do_chores(broker: Broker, pool: Pool, token: str, audit_days: int = 73
     await together(
         _again_and_again("follow", 0, lambda: follow(broker, pool, token)),
         _again_and_again("reap", REAP_S, lambda: _reap(broker)),
-        _again_and_again("watch", 0, lambda: watch(broker, pool, memory)),
+        _again_and_again("watch", 0, lambda: watch(broker, pool, token, memory)),
         _again_and_again("maintenance", MAINTENANCE_S, lambda: keep_windows(broker, pool, windows)),
         _again_and_again("push", JUDGE_S, lambda: judge_pushes(broker, pool)),
         _again_and_again("expiries", alerts.EXPIRIES_S, lambda: alerts.tell_expiries(pool)),

@@ -12,6 +12,7 @@ import structlog
 from pinguin.broker import Broker
 from pinguin.db import Pool, connection
 from pinguin.scheduler.push import SEEN
+from pinguin.scheduler.reconcile import FencedOut
 from pinguin.store import push, upkeep
 from pinguin.store.upkeep import Problem
 
@@ -32,8 +33,11 @@ class Memory:
     spilled: int | None = None
 
 
-async def watch(broker: Broker, pool: Pool, memory: Memory) -> None:
-    """Look after the pipeline for as long as both services answer. Raises `Unavailable` when one does not."""
+async def watch(broker: Broker, pool: Pool, token: str, memory: Memory) -> None:
+    """Look after the pipeline for as long as both services answer. Raises `Unavailable` when one does not.
+
+    Raises `FencedOut` when another leads: what an emptied Redis shows its old leader is no evidence.
+    """
     began = asyncio.get_running_loop().time()
     counters = await broker.counters()
     spilled = counters.get("spilled", 0)
@@ -52,6 +56,8 @@ async def watch(broker: Broker, pool: Pool, memory: Memory) -> None:
         problems = await _look(broker, regions, waited, lost, settled)
         if settled:
             problems += await _look_at_pushes(broker, open_ago)
+        if await broker.leader() != token:
+            raise FencedOut("the pipeline belongs to a newer leader")
         waited = 0
         memory.spilled = (await broker.counters()).get("spilled", 0)
         # Results that still wait for the database are evidence: nobody is quiet before they are in.

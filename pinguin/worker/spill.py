@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import psycopg
@@ -18,6 +20,8 @@ _log = structlog.get_logger(__name__)
 BATCH = 500
 LOOK_S = 2.0
 DRAINER_TTL_S = 30.0
+COPIES = 20_000
+"""Results of its own that a worker remembers until they are written: about 20 MB at the most."""
 
 Record = Callable[[Sequence[Result]], Awaitable[None]]
 """Writes results in one transaction; raises `Unavailable`, or `psycopg.Error` for what the database refuses."""
@@ -25,11 +29,24 @@ RecordEach = Callable[[Sequence[Result]], Awaitable[None]]
 """Writes results, but for those that the database refuses; raises `Unavailable`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What this worker has put there under a number that is no higher than `last`, in the life of Redis `since`."""
+
+    healthy: bool
+    text: str
+    last: int
+    since: str
+
+
 class Spill:
-    """One worker's way to the spilled results of all."""
+    """One worker's way to the spilled results of all. What it put there itself it remembers until it is written, and
+    puts it there again when Redis was emptied meanwhile.
+    """
 
     def __init__(self, broker: Broker, name: str, limit: int) -> None:
         self._broker, self._name, self._limit = broker, name, limit
+        self._copies: deque[_Copy] = deque(maxlen=COPIES)
 
     async def is_empty(self) -> bool:
         """False while results wait: newer ones then go behind them, so that states see them in order."""
@@ -37,16 +54,32 @@ class Spill:
 
     async def put(self, results: Sequence[Result]) -> None:
         """Keep results. Raises `Unavailable` when Redis is away too."""
-        lost = await self._broker.spill(
-            [(result.status is Status.UP, msgspec.json.encode(result).decode()) for result in results], self._limit
-        )
-        if lost:
-            _log.error("results_lost", results=lost, limit=self._limit)
+        await self._put([(result.status is Status.UP, msgspec.json.encode(result).decode()) for result in results])
+
+    async def _put(self, texts: Sequence[tuple[bool, str]]) -> None:
+        spilled = await self._broker.spill(texts, self._limit)
+        self._copies += (_Copy(healthy, text, spilled.last, spilled.since) for healthy, text in texts)
+        if spilled.lost:
+            _log.error("results_lost", results=spilled.lost, limit=self._limit)
+
+    async def look_after_copies(self) -> None:
+        """Forget what is written by now, and put again what Redis has lost. Raises `Unavailable`."""
+        copies = list(self._copies)
+        if not copies:
+            return
+        since, oldest = await self._broker.oldest_spilled()
+        gone = [copy for copy in copies if copy.since != since]
+        if gone:
+            _log.warning("spill_was_emptied", results=len(gone))
+            await self._put([(copy.healthy, copy.text) for copy in gone])  # written twice counts once
+        over = {id(copy) for copy in copies if copy.since != since or oldest is None or copy.last < oldest}
+        self._copies = deque((copy for copy in self._copies if id(copy) not in over), COPIES)
 
     async def drain_forever(self, record: RecordEach) -> None:
         """Write what waits whenever the database answers; ends by being cancelled. One worker at a time does it."""
         while True:
             try:
+                await self.look_after_copies()
                 if await self._broker.spilled() and await self._broker.may_drain(self._name, DRAINER_TTL_S):
                     await self._drain(record)
             except Unavailable as error:

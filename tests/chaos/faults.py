@@ -166,6 +166,10 @@ async def _away(child: Child, hold_s: float) -> None:
 async def flush_valkey(system: System, hold_s: float) -> Cost:
     start = time.time()
     await system.redis.flushall()
+    return await _schedule_whole(system, start)
+
+
+async def _schedule_whole(system: System, start: float) -> Cost:
     while len(await system.broker.definitions()) < len(system.monitors):
         if time.time() > start + 30:
             break
@@ -173,6 +177,22 @@ async def flush_valkey(system: System, hold_s: float) -> Cost:
     took = time.time() - start
     late = [] if took < WHOLE_S else [f"the schedule was whole only after {took:.1f} s"]
     return Cost([Excuse(start - 1, start + WHOLE_S + 1)], notes=[f"whole after {took:.1f} s"], wrong=late)
+
+
+async def flush_valkey_while_results_wait(system: System, hold_s: float) -> Cost:
+    """The database stands still, so that results are in Valkey alone, and Valkey forgets them."""
+    pid = system.stack.database_child.pid
+    assert pid is not None
+    with standing_still(pid):
+        async with asyncio.timeout(30):
+            while not await system.broker.spilled():
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(hold_s)
+        start, forgotten = time.time(), await system.broker.spilled()
+        await system.redis.flushall()
+    cost = await _schedule_whole(system, start)
+    cost.notes.append(f"{forgotten:,} spilled results forgotten")
+    return cost
 
 
 async def stop_database(system: System, hold_s: float) -> Cost:
@@ -269,6 +289,7 @@ FAULTS = (
     Fault("valkey: SIGSTOP", stop_valkey, 20, 5),
     Fault("valkey: away", valkey_away, 20, 5),
     Fault("valkey: flushed", flush_valkey, forgets=True),
+    Fault("valkey: flushed while results wait", flush_valkey_while_results_wait, 3, 1, forgets=True),
     Fault("database: SIGSTOP", stop_database, 60, 10, raises=["spilled"]),
     Fault("database: away", database_away, 60, 10, raises=["spilled"]),
     Fault("target: cut", cut_target, 12, 4, story=["down", "up"]),

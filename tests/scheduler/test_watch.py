@@ -15,6 +15,7 @@ from pinguin.db import Pool, connection
 from pinguin.lifecycle import cancel
 from pinguin.model import Status
 from pinguin.scheduler import watch as module
+from pinguin.scheduler.reconcile import FencedOut
 from pinguin.store import upkeep
 from pinguin.store.upkeep import Problem
 from pinguin.worker.recorder import record
@@ -32,11 +33,14 @@ async def fresh(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def watching(broker: Broker, pool: Pool, memory: module.Memory | None = None) -> AsyncIterator[None]:
-    task = asyncio.create_task(module.watch(broker, pool, memory or module.Memory()))
+    token = await broker.lead("watcher", 60)
+    assert token is not None
+    task = asyncio.create_task(module.watch(broker, pool, token, memory or module.Memory()))
     await asyncio.sleep(0.6)
     yield
     assert not task.done(), task
     await cancel(task)
+    await broker.resign(token)
 
 
 async def test_a_region_without_workers_is_said_once_and_its_monitors_say_why(pool: Pool, broker: Broker) -> None:
@@ -54,6 +58,21 @@ async def test_a_region_without_workers_is_said_once_and_its_monitors_say_why(po
         await asyncio.sleep(0.5)
         assert [row[0] for row in await fetch(pool, OPEN)] == ["quiet"]
     assert await fetch(pool, "select count(*) from pipeline_incidents") == [(2,)]
+
+
+async def test_what_an_emptied_redis_shows_its_old_leader_is_no_evidence(
+    pool: Pool, broker: Broker, redis: aioredis.Redis
+) -> None:
+    """No worker is to be seen there, because nobody is: the next leader lets them come first."""
+    shop = await add_monitor(pool, interval_s=1, timeout_s=1)
+    await record(pool, [result(shop, 0)])
+    token = await broker.lead("watcher", 60)
+    assert token is not None
+    await redis.flushall()
+    with pytest.raises(FencedOut):
+        await asyncio.wait_for(module.watch(broker, pool, token, module.Memory()), 10)
+    assert await fetch(pool, OPEN) == []
+    assert await fetch(pool, "select status from monitor_states") == [("up",)]
 
 
 async def test_nobody_is_quiet_while_results_wait_for_the_database(pool: Pool, broker: Broker) -> None:

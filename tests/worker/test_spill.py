@@ -125,6 +125,43 @@ async def test_a_commit_that_takes_long_does_not_keep_its_monitors_from_being_ch
     assert await fetch(pool, "select status, failures from monitor_states") == [("down", 1)]
 
 
+async def test_what_an_emptied_redis_forgets_is_put_there_again(
+    pool: Pool, broker: Broker, redis: aioredis.Redis, door: Door
+) -> None:
+    """A database that is slow at the moment at which Redis loses everything shall cost no result."""
+    shop, other = await add_monitor(pool), await add_monitor(pool, name="other")
+    door.shut = True
+    async with recording(pool, broker, "a") as a, recording(pool, broker, "b") as b:
+        for recorder, monitor in ((a, shop), (b, other)):
+            for minute in range(3):
+                each = result(monitor, 60 * minute)
+                recorder.add(job(each), each)
+            await asyncio.wait_for(recorder.flushed(), 5)
+        await redis.flushall()
+        late = result(shop, 180)
+        a.add(job(late), late)  # numbers begin anew, before anybody has looked
+        await asyncio.wait_for(a.flushed(), 5)
+        async with asyncio.timeout(20):
+            while await broker.spilled() < 7:
+                await asyncio.sleep(0.05)
+        door.shut = False
+        await drained(broker)
+    written = await fetch(pool, "select monitor_id, count(*) from results group by 1 order by 1")
+    assert written == [(shop, 4), (other, 3)]
+
+
+async def test_what_is_written_is_forgotten_by_those_who_spilled_it(broker: Broker) -> None:
+    spill, looker = Spill(broker, "a", limit=10), Spill(broker, "b", limit=10)
+    await spill.put([result(1, 60 * n) for n in range(4)])
+    await looker.put([result(2, 0)])
+    await broker.drained([number for _, number in (await broker.peek_spill(10))[:3]])
+    await spill.look_after_copies()
+    await broker.drained([number for _, number in await broker.peek_spill(10)])
+    await spill.look_after_copies()
+    await spill.look_after_copies()
+    assert await broker.spilled() == 0, "what was written is not put there again"
+
+
 async def test_past_the_bound_the_oldest_results_of_healthy_monitors_go_first(broker: Broker) -> None:
     spill = Spill(broker, "a", limit=4)
     await spill.put([result(1, 0, DOWN), result(2, 0), result(2, 60), result(1, 60, DOWN)])
