@@ -146,6 +146,19 @@ def test_up_says_what_it_chose(workshop: Workshop, docker: str, choice: str) -> 
 COMPOSE = 'case "$*" in *port*) echo 127.0.0.1:8080 ;; *wait\\ web*) echo waits >>"$0.log"; exec sleep 60 ;; esac'
 
 
+@pytest.mark.parametrize(
+    ("docker", "said"),
+    [('[ "$1" != compose ]', "This Docker has no Compose."), ('[ "$1" != info ]', "No Docker engine answers.")],
+)
+def test_up_docker_says_what_is_missing(workshop: Workshop, docker: str, said: str) -> None:
+    workshop.stand_in("docker", docker)
+    code, output = workshop.run("scripts/up-docker")
+    assert code == 1
+    assert output.startswith(said)
+    assert "`make up-embedded`" in output
+    assert not (workshop.folder / ".env").exists()
+
+
 def test_up_docker_makes_a_password_once_and_stops_the_stack_on_sigterm(workshop: Workshop) -> None:
     docker = workshop.stand_in("docker", COMPOSE)
     environment = workshop.folder / ".env"
