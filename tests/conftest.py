@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pinguin.broker import Broker
 from pinguin.db import Pool, make_pool, migrate
 from pinguin.embedded.stack import EmbeddedStack
+from tests.data_folder import data_folder
 from tests.lanes import pytest_collection_modifyitems, pytest_runtest_setup, pytest_xdist_make_scheduler
 
 __all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup", "pytest_xdist_make_scheduler"]
@@ -52,17 +52,17 @@ def has_docker() -> bool:
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Services]:
     """Database and Redis for the whole session, migrated. One stack: tests that kill services start their own."""
     async with AsyncExitStack() as exit_stack:
-        services = await _services(exit_stack, tmp_path_factory.mktemp("stack"))
+        services = await _services(exit_stack, tmp_path_factory)
         await migrate(services.database_url)
         yield services
 
 
-async def _services(exit_stack: AsyncExitStack, folder: Path) -> Services:
+async def _services(exit_stack: AsyncExitStack, paths: pytest.TempPathFactory) -> Services:
     database_url = os.environ.get("PINGUIN_TEST_DATABASE_URL")
     redis_url = os.environ.get("PINGUIN_TEST_REDIS_URL")
     if not database_url and has_docker():
         return _containers(exit_stack)
-    embedded = await exit_stack.enter_async_context(EmbeddedStack(folder))
+    embedded = await exit_stack.enter_async_context(EmbeddedStack(await data_folder(paths, "stack")))
     if database_url:
         return Services(await _own_database(database_url), redis_url or embedded.redis_url)
     return Services(embedded.database_url, embedded.redis_url, embedded)

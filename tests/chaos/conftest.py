@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.chaos.system import System, running
+from tests.data_folder import data_folder
 
 LOAD = ((1, 100), (2, 200))
 
@@ -18,6 +18,5 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
     """Two schedulers, two workers, and monitors that are all up."""
     if sys.platform != "linux":
         pytest.skip("each monitor has an address of its own in 127/8, which only Linux gives away freely")
-    folder: Path = tmp_path_factory.mktemp("chaos") / "data"
-    async with running(folder, LOAD) as started:
+    async with running(await data_folder(tmp_path_factory, "chaos"), LOAD) as started:
         yield started

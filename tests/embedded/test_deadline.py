@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -10,7 +11,6 @@ import pytest
 
 from pinguin.embedded.stack import EmbeddedStack
 from tests.embedded.clients import Conn, connect, value
-from tests.embedded.conftest import MakeFolder
 
 ENDLESS = (
     "select count(*) from generate_series(1, 4000000000)",
@@ -80,9 +80,9 @@ async def test_quick_statements_never_meet_a_cancel(embedded: EmbeddedStack) -> 
             assert await value(conn, "select count(*) from generate_series(1, 20000)") == 20000
 
 
-async def test_what_cannot_be_cancelled_is_killed_and_starts_again(make_folder: MakeFolder) -> None:
+async def test_what_cannot_be_cancelled_is_killed_and_starts_again(folder: Path) -> None:
     """The build sleeps without looking up. What was committed is there again."""
-    async with EmbeddedStack(make_folder("deadline")) as stack:
+    async with EmbeddedStack(folder) as stack:
         async with await connect(stack.database_url, options="-c statement_timeout=200") as conn:
             await conn.execute("create table kept as select 5 as number")
             with pytest.raises(psycopg.OperationalError):

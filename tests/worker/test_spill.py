@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 import redis.asyncio as aioredis
@@ -22,6 +21,7 @@ from pinguin.store.expiries import Expiries
 from pinguin.worker import recorder as module
 from pinguin.worker.recorder import Recorder, record
 from pinguin.worker.spill import Spill
+from tests.data_folder import data_folder
 from tests.factory import add_monitor, fetch, result
 from tests.worker.test_recorder import job
 
@@ -246,9 +246,9 @@ async def test_a_drainer_that_dies_leaves_the_rest_to_another(pool: Pool, broker
     assert await fetch(pool, "select count(*) from results") == [(5,)]
 
 
-async def test_a_killed_database_loses_no_result(tmp_path: Path) -> None:
+async def test_a_killed_database_loses_no_result(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The real thing: the database process is stopped dead for a while, then killed, under load."""
-    async with EmbeddedStack(tmp_path / "data") as stack:
+    async with EmbeddedStack(await data_folder(tmp_path_factory, "killed")) as stack:
         await migrate(stack.database_url)
         async with make_pool(stack.database_url, 3) as pool, Broker.connect(stack.redis_url) as broker:
             monitors = [await add_monitor(pool, name=f"m{n}") for n in range(20)]
