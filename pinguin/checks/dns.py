@@ -266,19 +266,19 @@ class _Asking:
 
     async def _answer(self, server: Address, written: str) -> dns.message.Message:
         """written: the server as the options name it. Raises OSError, CheckFailed."""
-        options, evidence = self._options, self._context.evidence
+        options, evidence, resources = self._options, self._context.evidence, self._context.resources
         question = self._question()
         evidence["transport"] = options.transport
         try:
             if options.transport == "tls":
-                return await over_tcp(server, question, partial(self._secure, written))
+                return await over_tcp(server, question, resources, partial(self._secure, written))
             if options.transport == "tcp":
-                return await over_tcp(server, question)
+                return await over_tcp(server, question, resources)
             try:
-                return await over_udp(server, question, partial(self._note_strange, server))
+                return await over_udp(server, question, resources, partial(self._note_strange, server))
             except Truncated:
                 evidence["transport"] = "udp, then tcp"
-                return await over_tcp(server, question)
+                return await over_tcp(server, question, resources)
         except NotDns:
             raise CheckFailed("protocol", f"what {server} sent is no answer to the question") from None
 

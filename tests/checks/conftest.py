@@ -10,6 +10,7 @@ import trustme
 
 from pinguin.checks import check_type
 from pinguin.checks.contract import Resources
+from pinguin.checks.engine.readiness import readiness
 from pinguin.checks.runner import Report, run
 
 Check = Callable[..., Coroutine[Any, Any, Report]]
@@ -18,6 +19,7 @@ Check = Callable[..., Coroutine[Any, Any, Report]]
 @pytest.fixture
 async def resources() -> AsyncIterator[Resources]:
     made = Resources()
+    readiness(made)  # it holds a descriptor of its own from its first use
     yield made
     made.close()
 

@@ -77,17 +77,17 @@ async def _first_that_answers(addresses: list[Address], context: Context, watch:
         share = watch.seconds_left() / (len(addresses) - number)
         try:
             async with asyncio.timeout(share):
-                return await _open(address, watch)
+                return await _open(address, context, watch)
         except CheckFailed as failure:
             failed[str(address)] = failure.reason
         except TimeoutError:
             failed[str(address)] = "timeout"
         context.evidence["failed_addresses"] = failed
-    return await _open(last, watch)
+    return await _open(last, context, watch)
 
 
-async def _open(address: Address, watch: Stopwatch) -> Wire:
+async def _open(address: Address, context: Context, watch: Stopwatch) -> Wire:
     try:
-        return await Wire.open(address)
+        return await Wire.open(address, context.resources)
     except OSError as error:
         raise failure_of(error, str(address), in_words(watch.total_ms())) from None

@@ -14,6 +14,7 @@ import dns.flags
 import dns.message
 import dns.resolver
 
+from pinguin.checks.contract import Resources
 from pinguin.checks.engine.resolve import Address, literal
 from pinguin.checks.engine.wire import Wire
 from pinguin.errors import CheckImpossible
@@ -33,14 +34,17 @@ class NotDns(Exception):
 
 
 async def over_udp(
-    address: Address, question: dns.message.QueryMessage, strange: Callable[[], None] | None = None
+    address: Address,
+    question: dns.message.QueryMessage,
+    resources: Resources,
+    strange: Callable[[], None] | None = None,
 ) -> dns.message.Message:
     """The answer to `question`; waits until it is cancelled. Raises OSError, Truncated.
 
     strange: called for each datagram that is no answer to the question.
     """
     # A connected socket takes datagrams from this server alone, and hears when its port is closed.
-    wire = await Wire.open(address, socket.SOCK_DGRAM)
+    wire = await Wire.open(address, resources, socket.SOCK_DGRAM)
     try:
         for wait in (*AGAIN, None):
             await wire.send(question.to_wire())
@@ -55,13 +59,13 @@ async def over_udp(
 
 
 async def over_tcp(
-    address: Address, question: dns.message.QueryMessage, secure: Secure | None = None
+    address: Address, question: dns.message.QueryMessage, resources: Resources, secure: Secure | None = None
 ) -> dns.message.Message:
     """The same over TCP; secure: brings TLS to the connection first.
 
     Raises OSError (ConnectionResetError where the server closes early), NotDns.
     """
-    wire = await Wire.open(address)
+    wire = await Wire.open(address, resources)
     try:
         if secure:
             await secure(wire)

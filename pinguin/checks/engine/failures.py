@@ -24,7 +24,7 @@ _REASONS = {
     errno.EINVAL: ("unreachable", "{peer} is not an address that can be connected to"),
 }
 
-_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAFNOSUPPORT}
+_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EAFNOSUPPORT}
 """This machine's limits say nothing about the target."""
 
 

@@ -6,34 +6,39 @@ itself. `send` and `receive` try the socket first and wait for the loop only whe
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable
 from typing import Any
 
+from pinguin.checks.contract import Resources
+from pinguin.checks.engine.readiness import readiness
 from pinguin.checks.engine.resolve import Address
 
 CHUNK = 65536
 _NONBLOCK: int = getattr(socket, "SOCK_NONBLOCK", 0)
+_UNDER_WAY = {errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK}
+_CONNECTED = {0, errno.EISCONN}
 
 
 class Wire:
     """A connection. Whoever opens one closes it, on every way out. Calls raise OSError (ssl.SSLError is one)."""
 
-    __slots__ = ("_loop", "address", "sock")
+    __slots__ = ("_number", "_readiness", "_waited", "address", "sock")
 
-    def __init__(self, sock: socket.socket, address: Address) -> None:
+    def __init__(self, sock: socket.socket, address: Address, resources: Resources) -> None:
         self.sock: Any = sock
         self.address = address
-        self._loop = asyncio.get_running_loop()
+        self._number = sock.fileno()
+        self._readiness = readiness(resources)
+        self._waited = False
 
     @classmethod
-    async def open(cls, address: Address, kind: int = socket.SOCK_STREAM) -> Wire:
+    async def open(cls, address: Address, resources: Resources, kind: int = socket.SOCK_STREAM) -> Wire:
         """Connect to `address`. Leaves no socket behind when it fails or is cancelled."""
         sock = socket.socket(address.family, kind | _NONBLOCK)
-        wire = cls(sock, address)
+        wire = cls(sock, address, resources)
         try:
             if not _NONBLOCK:
                 sock.setblocking(False)
@@ -52,9 +57,9 @@ class Wire:
                 wrapped.do_handshake()
                 return
             except ssl.SSLWantReadError:
-                await self._readable()
+                await self._until()
             except (BlockingIOError, ssl.SSLWantWriteError):
-                await self._writable()
+                await self._until(writable=True)
 
     async def send(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -62,9 +67,9 @@ class Wire:
             try:
                 rest = rest[self.sock.send(rest) :]
             except (BlockingIOError, ssl.SSLWantWriteError):
-                await self._writable()
+                await self._until(writable=True)
             except ssl.SSLWantReadError:
-                await self._readable()
+                await self._until()
 
     async def receive(self, most: int = CHUNK) -> bytes:
         """What has arrived; empty when the other side has closed."""
@@ -73,46 +78,28 @@ class Wire:
                 data: bytes = self.sock.recv(most)
                 return data
             except (BlockingIOError, ssl.SSLWantReadError):
-                await self._readable()
+                await self._until()
             except ssl.SSLWantWriteError:
-                await self._writable()
+                await self._until(writable=True)
 
     async def readable(self) -> None:
         """Until something arrives, which over TLS need not be data."""
-        await self._readable()
+        await self._until()
 
     def close(self) -> None:
         self.sock.close()
 
     async def _connect(self) -> None:
-        try:
-            self.sock.connect(self.address.sockaddr)
-        except BlockingIOError:
-            # Nearby it is done by now, and to ask costs less than to be told.
-            code = self.sock.connect_ex(self.address.sockaddr)
-            if code in (errno.EALREADY, errno.EINPROGRESS):
-                await self._writable()
-                code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code not in (0, errno.EISCONN):
-                raise OSError(code, "") from None
+        connect, to = self.sock.connect_ex, self.address.sockaddr
+        code = connect(to)
+        if code in _UNDER_WAY:
+            code = connect(to)  # nearby it is done by now, and to ask costs less than to be told
+            while code in _UNDER_WAY:
+                await self._until(writable=True)
+                code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or connect(to)
+        if code not in _CONNECTED:
+            raise OSError(code, "")
 
-    async def _readable(self) -> None:
-        await self._wait(self._loop.add_reader, self._loop.remove_reader)
-
-    async def _writable(self) -> None:
-        await self._wait(self._loop.add_writer, self._loop.remove_writer)
-
-    async def _wait(self, add: Callable[..., Any], remove: Callable[[int], Any]) -> None:
-        # By number, not by object: uvloop keeps an object's socket open for as long as it is registered.
-        number = self.sock.fileno()
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        add(number, _wake, waiter)
-        try:
-            await waiter
-        finally:
-            remove(number)
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():  # cancelled, or woken twice before the loop came round
-        waiter.set_result(None)
+    def _until(self, *, writable: bool = False) -> Awaitable[None]:
+        again, self._waited = self._waited, True
+        return self._readiness.until(self._number, writable=writable, again=again)

@@ -1,0 +1,108 @@
+"""Waiting for sockets: both ways of it, on real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pinguin.checks.contract import Resources
+from pinguin.checks.engine import readiness as waiting
+from pinguin.checks.engine.readiness import PlainReadiness, Readiness, readiness
+
+Pair = tuple[socket.socket, socket.socket]
+BOUND_S = 20
+
+
+@pytest.fixture(params=[Readiness, PlainReadiness])
+async def ways(request: pytest.FixtureRequest) -> AsyncIterator[Readiness | PlainReadiness]:
+    made: Readiness | PlainReadiness = request.param()
+    yield made
+    made.close()
+
+
+def pair() -> Pair:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    return ours, theirs
+
+
+async def test_data_wakes_whoever_waits_for_it_again_and_again(ways: Readiness | PlainReadiness) -> None:
+    ours, theirs = pair()
+    with ours, theirs:
+        for again in (False, True, True):
+            reading = asyncio.ensure_future(ways.until(ours.fileno(), again=again))
+            await asyncio.sleep(0)
+            assert not reading.done()
+            theirs.send(b"x")
+            await asyncio.wait_for(reading, BOUND_S)
+            assert ours.recv(10) == b"x"
+
+
+async def test_what_is_there_already_is_told(ways: Readiness | PlainReadiness) -> None:
+    ours, theirs = pair()
+    with ours, theirs:
+        await asyncio.wait_for(ways.until(ours.fileno(), writable=True), BOUND_S)
+        theirs.send(b"x")
+        await asyncio.wait_for(ways.until(ours.fileno(), again=True), BOUND_S)
+        await asyncio.wait_for(ways.until(ours.fileno(), again=True), BOUND_S)
+
+
+async def test_the_other_side_that_closes_is_told(ways: Readiness | PlainReadiness) -> None:
+    ours, theirs = pair()
+    with ours:
+        reading = asyncio.ensure_future(ways.until(ours.fileno()))
+        await asyncio.sleep(0)
+        theirs.close()
+        await asyncio.wait_for(reading, BOUND_S)
+
+
+async def test_who_gave_up_waiting_may_wait_again(ways: Readiness | PlainReadiness) -> None:
+    ours, theirs = pair()
+    with ours, theirs:
+        given_up = asyncio.ensure_future(ways.until(ours.fileno()))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        theirs.send(b"x")
+        await asyncio.sleep(0)
+        await asyncio.wait_for(ways.until(ours.fileno(), again=True), BOUND_S)
+
+
+async def test_a_closed_socket_leaves_its_number_to_the_next(ways: Readiness | PlainReadiness) -> None:
+    before, other = pair()
+    with other:
+        given_up = asyncio.ensure_future(ways.until(before.fileno()))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        number = before.fileno()
+        before.close()
+    ours, theirs = pair()
+    with ours, theirs:
+        assert ours.fileno() == number
+        reading = asyncio.ensure_future(ways.until(ours.fileno()))
+        theirs.send(b"x")
+        await asyncio.wait_for(reading, BOUND_S)
+
+
+async def test_many_are_told_at_once(ways: Readiness | PlainReadiness) -> None:
+    pairs = [pair() for _ in range(waiting.MOST_AT_ONCE // 4)]
+    try:
+        reading = [asyncio.ensure_future(ways.until(ours.fileno())) for ours, _ in pairs]
+        await asyncio.sleep(0)
+        for _, theirs in pairs:
+            theirs.send(b"x")
+        await asyncio.wait_for(asyncio.gather(*reading), BOUND_S)
+    finally:
+        for ours, theirs in pairs:
+            ours.close()
+            theirs.close()
+
+
+async def test_a_system_without_epoll_has_the_plain_way(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(readiness(resources), Readiness)
+    monkeypatch.setattr(waiting, "_EPOLL", False)
+    assert isinstance(readiness(resources), PlainReadiness)
