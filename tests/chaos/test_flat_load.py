@@ -11,6 +11,7 @@ import pytest
 
 from pinguin.db import Pool
 from tests.chaos.system import System, kill, running
+from tests.data_folder import data_folder
 from tests.factory import fetch
 
 MONITORS, INTERVAL_S = 300, 2
@@ -29,7 +30,7 @@ async def test_a_thousand_monitors_of_one_minute_are_due_at_different_seconds(po
 
 @pytest.fixture(scope="module")
 async def flat(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    async with running(tmp_path_factory.mktemp("flat") / "data", [(INTERVAL_S, MONITORS)]) as started:
+    async with running(await data_folder(tmp_path_factory, "flat"), [(INTERVAL_S, MONITORS)]) as started:
         yield started
 
 

@@ -19,6 +19,7 @@ from pinguin.broker import Broker
 from pinguin.embedded.attach import attached
 from pinguin.settings import Settings
 from tests.chaos.target import Listener
+from tests.data_folder import data_folder
 
 MARKS = {
     "scheduler": "-m pinguin scheduler",
@@ -97,7 +98,7 @@ async def until_ready(process: asyncio.subprocess.Process, within_s: float = 90)
 @pytest.fixture(scope="module")
 async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
     """`pinguin up` with one monitor, checked every second, and up."""
-    folder = tmp_path_factory.mktemp("up") / "data"
+    folder = await data_folder(tmp_path_factory, "up")
     target = Listener()
     await target.open()
     process = await start_up(folder, 18732)
@@ -143,8 +144,8 @@ async def test_a_pause_made_in_psql_counts_at_once(up: Up) -> None:
     assert await up.ask("select status from monitor_states") == [("paused",)]
 
 
-async def test_sigterm_leaves_no_process_lock_or_socket(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
+async def test_sigterm_leaves_no_process_lock_or_socket(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = await data_folder(tmp_path_factory, "sigterm")
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         process = await start_up(folder, 18733)
         await until_ready(process)
