@@ -42,7 +42,7 @@ async def test_it_is_judged_and_told(pool: Pool, broker: Broker) -> None:
     await open_for(pool, 1000)
     async with broker.subscribe() as events:
         await judge_pushes(broker, pool)
-        event = await events.next(5)
+        event = await events.next(60)
     assert event is not None
     assert (event.kind, event.monitors) == ("result", [monitor_id])
     assert (await status(pool, monitor_id))[:2] == ("down", "missed")
@@ -61,11 +61,12 @@ async def test_nothing_is_judged_before_what_waits_is_written(pool: Pool, broker
 
 @pytest.mark.parametrize("seen", ["never", "before the deadline"])
 async def test_nothing_is_judged_of_a_time_in_which_nobody_took_pings(pool: Pool, broker: Broker, seen: str) -> None:
-    """However short that time is: the deadline was 5 s ago."""
+    """However short that time is: one second."""
     monitor_id = await missing(pool)
     if seen == "before the deadline":
         await open_for(pool, 1000)
-        await fetch(pool, "update push_watch set seen_at = seen_at - interval '6 s' returning 1")
+        before = "update push_watch set seen_at = (select min(deadline) from push_states) - interval '1 s' returning 1"
+        await fetch(pool, before)
     await judge_pushes(broker, pool)
     assert (await status(pool, monitor_id))[0] == "up"
     await open_for(pool, 1000)
@@ -114,7 +115,7 @@ async def test_that_nobody_takes_pings_is_raised_once_for_all(pool: Pool, broker
         await open_for(pool, 1)
         began = datetime.now(UTC)
         while [row[0] for row in await fetch(pool, OPEN)]:
-            assert datetime.now(UTC) - began < timedelta(seconds=20)
+            assert datetime.now(UTC) - began < timedelta(seconds=60)
 
 
 async def test_that_pings_wait_is_raised(pool: Pool, broker: Broker) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 import redis.asyncio as aioredis
 
 from pinguin.broker import Broker
@@ -19,21 +20,43 @@ from pinguin.worker.spill import Spill
 from pinguin.worker.worker import Worker
 from tests.factory import add_monitor, fetch
 
+BOUNDS = (
+    "canaries.CONNECT_S",
+    "definitions.CONNECT_S",
+    "definitions.FETCH_S",
+    "worker.LEARN_S",
+    "recorder.PATIENCE_S",
+    "recorder.COMMIT_S",
+)
+"""After which a worker goes on without the network or the database."""
+LONG_S = 60.0
+"""More than a machine that is merely slow takes for anything here."""
+
 
 @asynccontextmanager
 async def working(
-    pool: Pool, broker: Broker, concurrency: int = 10, canaries: str = "", grace_s: float = 10
-) -> AsyncIterator[asyncio.Event]:
+    pool: Pool, broker: Broker, concurrency: int = 10, canaries: str = "", grace_s: float = LONG_S
+) -> AsyncIterator[None]:
+    """A worker that runs. It takes no slow moment of this machine for the loss of a service."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in BOUNDS:
+            patch.setattr(f"pinguin.worker.{name}", LONG_S)
+        async with _working(pool, broker, concurrency, canaries, grace_s):
+            yield
+
+
+@asynccontextmanager
+async def _working(pool: Pool, broker: Broker, concurrency: int, canaries: str, grace_s: float) -> AsyncIterator[None]:
     recorder = Recorder(pool, broker, Spill(broker, "test", 1000))
     recording = asyncio.create_task(recorder.run())
     stop = asyncio.Event()
     worker = Worker(broker, Definitions(pool), recorder, Canaries.parse(canaries), "local", concurrency, grace_s)
     task = asyncio.create_task(worker.run(stop))
     try:
-        yield stop
+        yield
     finally:
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 2 * LONG_S)
         await cancel(recording)
 
 
@@ -63,13 +86,21 @@ async def ask(broker: Broker, pool: Pool, *monitor_ids: int) -> None:
     assert await broker.define(token, definitions, [], soon=True)
 
 
-async def results(pool: Pool, count: int, within_s: float = 10) -> list[tuple[object, ...]]:
-    async with asyncio.timeout(within_s):
+async def results(pool: Pool, count: int) -> list[tuple[object, ...]]:
+    """All that are written, once they are at least so many."""
+    async with asyncio.timeout(LONG_S):
         while True:
-            rows = await fetch(pool, "select monitor_id, status, reason from results order by monitor_id")
+            rows = await fetch(pool, "select monitor_id, status, reason from results order by monitor_id, scheduled_at")
             if len(rows) >= count:
                 return rows
             await asyncio.sleep(0.05)
+
+
+async def unleased(redis: aioredis.Redis) -> None:
+    """Wait until no job is in flight."""
+    async with asyncio.timeout(LONG_S):
+        while await redis.zcard("pinguin:leases"):
+            await asyncio.sleep(0.02)
 
 
 async def test_a_job_becomes_a_result_and_its_lease_ends(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
@@ -78,9 +109,7 @@ async def test_a_job_becomes_a_result_and_its_lease_ends(pool: Pool, broker: Bro
         down = await add_monitor(pool, options={"host": "127.0.0.1", "port": 1})
         await ask(broker, pool, up, down)
         assert await results(pool, 2) == [(up, "up", None), (down, "down", "refused")]
-        async with asyncio.timeout(2):
-            while await redis.zcard("pinguin:leases"):
-                await asyncio.sleep(0.02)
+        await unleased(redis)
 
 
 async def test_invalid_options_are_our_fault_and_never_downtime(pool: Pool, broker: Broker) -> None:
@@ -95,34 +124,35 @@ async def test_invalid_options_are_our_fault_and_never_downtime(pool: Pool, brok
 
 async def test_a_target_that_never_answers_is_down_by_timeout_and_holds_up_nobody(pool: Pool, broker: Broker) -> None:
     """TRAP 1."""
-    async with target() as port, working(pool, broker):
+    async with target() as port, working(pool, broker, concurrency=20, grace_s=0.1):
         silent = {"host": "127.0.0.1", "port": port, "expect": "hello"}
+        held = [await add_monitor(pool, options=silent, timeout_s=5 * LONG_S) for _ in range(5)]
         stuck = [await add_monitor(pool, options=silent, timeout_s=1.5) for _ in range(5)]
-        quick = await add_monitor(pool, options={"host": "127.0.0.1", "port": port}, timeout_s=1.5)
-        await ask(broker, pool, *stuck, quick)
-        assert await results(pool, 1, within_s=1.4) == [(quick, "up", None)]
-        rows = await results(pool, 6)
-        assert rows[:5] == [(monitor, "down", "timeout") for monitor in stuck]
+        quick = await add_monitor(pool, options={"host": "127.0.0.1", "port": port}, timeout_s=LONG_S)
+        await ask(broker, pool, *held, *stuck, quick)
+        assert await results(pool, 6) == [*((monitor, "down", "timeout") for monitor in stuck), (quick, "up", None)]
 
 
 async def test_no_more_checks_run_at_once_than_the_limit(pool: Pool, broker: Broker) -> None:
-    at_once, most = 0, 0
+    """The target answers them by four, a moment after the fourth came."""
+    waiting: list[asyncio.StreamWriter] = []
+    most = 0
+
+    def reply() -> None:
+        for writer in waiting:
+            writer.write(b"hello")
+        waiting.clear()
 
     def answer(writer: asyncio.StreamWriter) -> None:
-        nonlocal at_once, most
-        at_once += 1
-        most = max(most, at_once)
-
-        def reply() -> None:
-            nonlocal at_once
-            at_once -= 1
-            writer.write(b"hello")
-
-        asyncio.get_running_loop().call_later(0.1, reply)
+        nonlocal most
+        waiting.append(writer)
+        most = max(most, len(waiting))
+        if len(waiting) == 4:
+            asyncio.get_running_loop().call_later(0.1, reply)
 
     async with target(answer) as port, working(pool, broker, concurrency=4):
         options = {"host": "127.0.0.1", "port": port, "expect": "hello"}
-        monitors = [await add_monitor(pool, options=options, timeout_s=5) for _ in range(20)]
+        monitors = [await add_monitor(pool, options=options, timeout_s=LONG_S) for _ in range(20)]
         await ask(broker, pool, *monitors)
         rows = await results(pool, 20)
     assert {row[1] for row in rows} == {"up"}
@@ -130,22 +160,24 @@ async def test_no_more_checks_run_at_once_than_the_limit(pool: Pool, broker: Bro
 
 
 async def test_stopping_finishes_the_checks_that_run_and_records_them(pool: Pool, broker: Broker) -> None:
-    async with target() as port:
+    asked = asyncio.Event()
+    async with target(lambda writer: asked.set()) as port:
         silent = {"host": "127.0.0.1", "port": port, "expect": "hello"}
         monitor = await add_monitor(pool, options=silent, timeout_s=1)
         async with working(pool, broker):
             await ask(broker, pool, monitor)
-            await asyncio.sleep(0.5)
-        assert await results(pool, 1, within_s=0.5) == [(monitor, "down", "timeout")]
+            await asyncio.wait_for(asked.wait(), LONG_S)
+    assert await fetch(pool, "select monitor_id, status, reason from results") == [(monitor, "down", "timeout")]
 
 
 async def test_stopping_hands_back_what_does_not_end_in_time(pool: Pool, broker: Broker) -> None:
-    async with target() as port:
+    asked = asyncio.Event()
+    async with target(lambda writer: asked.set()) as port:
         silent = {"host": "127.0.0.1", "port": port, "expect": "hello"}
-        monitor = await add_monitor(pool, options=silent, timeout_s=30)
+        monitor = await add_monitor(pool, options=silent, timeout_s=5 * LONG_S)
         async with working(pool, broker, grace_s=0.2):
             await ask(broker, pool, monitor)
-            await asyncio.sleep(0.7)
+            await asyncio.wait_for(asked.wait(), LONG_S)
         (job,) = await broker.take("local", 10, 1)
     assert (job.monitor_id, job.attempt) == (monitor, 2)
     assert await fetch(pool, "select count(*) from results") == [(0,)]
@@ -169,11 +201,12 @@ async def test_one_canary_that_answers_is_a_network(pool: Pool, broker: Broker) 
         assert await results(pool, 1) == [(monitor, "down", "refused")]
 
 
-async def test_an_edit_is_fetched_before_it_is_run(pool: Pool, broker: Broker) -> None:
+async def test_an_edit_is_fetched_before_it_is_run(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
     async with target() as port, working(pool, broker):
         monitor = await add_monitor(pool, options={"host": "127.0.0.1", "port": 1})
         await ask(broker, pool, monitor)
         await results(pool, 1)
+        await unleased(redis)
         await fetch(pool, "update monitors set options = jsonb_set(options, '{port}', to_jsonb(%s)) returning 1", port)
         await asyncio.sleep(1.1)  # another second is another slot
         await ask(broker, pool, monitor)
