@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import inspect
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -31,17 +32,32 @@ Settings are PINGUIN_* environment variables; the README lists them.
 
 
 # Each command imports what it needs when it runs: a worker has no use for the web framework, nor its memory.
+# What it says of itself is its --help: a line, which `pinguin --help` lists, and a lesson.
 
 
 async def _up(settings: Settings, _: argparse.Namespace) -> int:
-    """start everything on this machine: embedded database and Redis, scheduler, worker, pages"""
+    """start everything on this machine: embedded database and Redis, scheduler, worker, pages
+
+    It prints the address to open; the first visit makes the first account. Data and logs are in PINGUIN_DATA_DIR, and
+    stay when Ctrl-C or SIGTERM stops everything.
+
+      PINGUIN_WEB_PORT=9000 pinguin up    the pages on another port
+      pinguin demo                        beside it: targets to look at
+      pinguin psql                        beside it: questions in SQL
+    """
     from pinguin.up import up
 
     return await up(settings)
 
 
 async def _scheduler(settings: Settings, _: argparse.Namespace) -> int:
-    """dispatch what is due, every second; one of all schedulers leads"""
+    """dispatch what is due, every second; one of all schedulers leads
+
+    Any number may run. The one that leads also writes the schedule, brings back the jobs of killed workers and watches
+    the whole pipeline; when it dies, another leads within 10 s. Needs PINGUIN_DATABASE_URL and PINGUIN_REDIS_URL.
+
+      PINGUIN_HEALTH_PORT=8081 pinguin scheduler    answers there: /healthz, /readyz (with who leads), /metrics
+    """
     from pinguin.scheduler import serve
 
     await serve(settings)
@@ -49,7 +65,16 @@ async def _scheduler(settings: Settings, _: argparse.Namespace) -> int:
 
 
 async def _worker(settings: Settings, arguments: argparse.Namespace) -> int:
-    """take jobs of one region, check, record; --processes auto uses every core"""
+    """take jobs of one region, check, record; --processes auto uses every core
+
+    Any number may run. Needs PINGUIN_DATABASE_URL, PINGUIN_REDIS_URL, and the others' PINGUIN_SECRET_KEY.
+    On SIGTERM it takes no more jobs, finishes its checks within PINGUIN_WORKER_GRACE_S, and writes what it has.
+
+      PINGUIN_REGION=eu-west pinguin worker         takes the jobs of that region
+      PINGUIN_WORKER_CONCURRENCY=50 pinguin worker  runs at most 50 checks at the same time
+      PINGUIN_WORKER_CANARIES=10.0.0.1:443 pinguin worker
+                                                    while that does not answer, failed checks are unknown, not down
+    """
     if arguments.processes > 1:
         from pinguin.processes import many
 
@@ -61,7 +86,14 @@ async def _worker(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _web(settings: Settings, _: argparse.Namespace) -> int:
-    """serve the pages"""
+    """serve the pages
+
+    Any number may run, behind a proxy. They listen on PINGUIN_WEB_HOST and PINGUIN_WEB_PORT, 127.0.0.1:8080 by default.
+    Needs PINGUIN_DATABASE_URL, PINGUIN_REDIS_URL, and the others' PINGUIN_SECRET_KEY. While there is no account, the
+    log shows the address that makes the first one.
+
+      PINGUIN_BASE_URL=https://status.example PINGUIN_TRUSTED_PROXIES=10.0.0.2 pinguin web    behind a proxy
+    """
     from pinguin.web.app import serve
 
     await serve(settings)
@@ -69,7 +101,12 @@ async def _web(settings: Settings, _: argparse.Namespace) -> int:
 
 
 async def _migrate(settings: Settings, _: argparse.Namespace) -> int:
-    """bring the database to the newest version, and its retention to the settings"""
+    """bring the database to the newest version, and its retention to the settings
+
+    It may run twice, and in several places at once. `pinguin up` does it by itself; elsewhere run it before the
+    processes of a new version start. Retention is what PINGUIN_RAW_RETENTION_DAYS, PINGUIN_ROLLUP_RETENTION_DAYS and
+    PINGUIN_COLUMNSTORE_AFTER_DAYS say then.
+    """
     from pinguin.embedded.attach import attached
     from pinguin.setup import prepare_database
 
@@ -79,28 +116,46 @@ async def _migrate(settings: Settings, _: argparse.Namespace) -> int:
 
 
 async def _doctor(settings: Settings, _: argparse.Namespace) -> int:
-    """check database, Redis, ICMP permission and clocks, and say what to do"""
+    """check database, Redis, ICMP permission and clocks, and say what to do
+
+    It looks at what PINGUIN_DATABASE_URL and PINGUIN_REDIS_URL name, or else at what runs in PINGUIN_DATA_DIR. The exit
+    code is 0 where all is well.
+    """
     from pinguin.doctor import doctor
 
     return await doctor(settings)
 
 
 async def _psql(settings: Settings, arguments: argparse.Namespace) -> int:
-    """open psql on whichever database runs"""
+    """open psql on whichever database runs
+
+      pinguin psql -c 'select * from history.results limit 5'
+      pinguin psql -f uptime.sql
+
+    Inside, \\dv history.* lists the views, and \\i uptime.sql asks a question that is written already; -f does too.
+    """
     from pinguin.psql import psql
 
     psql(settings, arguments.others)
 
 
 async def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
-    """serve targets that work, fail and flap on loopback, with a monitor for each, until Ctrl-C"""
+    """serve targets that work, fail and flap on loopback, with a monitor for each, until Ctrl-C
+
+    It needs a stack that runs, and takes its monitors away again when it ends.
+    """
     from pinguin.demo.command import demo
 
     return await demo(settings, arguments.port)
 
 
 async def _rescue(settings: Settings, arguments: argparse.Namespace) -> int:
-    """a new password for somebody who cannot sign in any more: prints a one-time link"""
+    """a new password for somebody who cannot sign in any more: prints a one-time link
+
+    Whoever opens the link takes a new password, once. Without a name it lists who has an account.
+
+      pinguin rescue ada --second-factor    and no code of the telephone that is lost is asked for any more
+    """
     from pinguin.rescue import rescue
 
     return await rescue(
@@ -144,7 +199,11 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, function in COMMANDS.items():
         own_help = name not in OWN_OPTIONS
-        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__, add_help=own_help)
+        summary, _, lesson = (inspect.getdoc(function) or "").partition("\n\n")
+        command = commands.add_parser(
+            name, help=summary, description=summary, epilog=lesson, add_help=own_help,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
         if name == "worker":
             command.add_argument(
                 "--processes",

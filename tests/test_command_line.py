@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from pinguin.__main__ import COMMANDS
+from pinguin.__main__ import COMMANDS, OWN_OPTIONS, parser
 from pinguin.broker import Broker
 from pinguin.db import Pool
+from pinguin.settings import Settings
 from tests.conftest import Services
 
 
@@ -33,6 +35,18 @@ async def test_help_teaches_every_command() -> None:
         assert name in output
         assert function.__doc__
     assert "PINGUIN_DATABASE_URL" in output
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - set(OWN_OPTIONS)))
+def test_the_help_of_a_command_has_a_lesson(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parser().parse_args([name, "--help"])
+    summary, *lesson = str(COMMANDS[name].__doc__).strip().splitlines()
+    said = capsys.readouterr().out
+    assert end.value.code == 0
+    assert summary in said
+    assert lesson[-1].strip() in said
+    assert set(re.findall(r"PINGUIN_\w+", said)) <= set(Settings().environment())
 
 
 @pytest.mark.parametrize(
