@@ -23,8 +23,8 @@ def configure_logs(settings: Settings, process: str) -> None:
     """Structured logs on standard error: an event name and fields, as lines for people or as JSON."""
     console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
     level = getattr(logging, settings.log_level.upper())
-    if process == "up":
-        level = max(level, logging.WARNING)  # it talks to a person; its children keep their own logs
+    if process in ("up", "demo"):
+        level = max(level, logging.WARNING)  # they talk to a person; the processes behind them keep their own logs
     # Plain: a traceback with local variables shows secrets. TRAP 24
     pretty = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     renderer = pretty if console else structlog.processors.JSONRenderer()

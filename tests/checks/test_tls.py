@@ -72,6 +72,7 @@ REFUSED: list[tuple[tuple[Made, ...], str]] = [
     ((make("x", MIDDLE, names=NAMES, since=3), MIDDLE), "is not valid yet, only from "),
     ((make("x", MIDDLE, names=("other.test",)), MIDDLE), "is not for 127.0.0.1, only for other.test"),
     ((make("127.0.0.1", names=NAMES),), "the certificate of 127.0.0.1 is self-signed"),
+    ((make("127.0.0.1", names=NAMES, days=-2.5, since=-9),), "127.0.0.1 is self-signed, and expired on "),
     ((make("x", STRANGER, names=NAMES),), "unknown authority: Stranger is unknown here, and the server does not send"),
     ((make("x", STRANGER, names=NAMES), STRANGER), "comes from an unknown authority: Stranger"),
     ((LEAF,), "unknown authority: Test Middle is unknown here, and the server does not send it"),

@@ -19,7 +19,8 @@ def refusal(code: int, words: str, sent: Sequence[Link], names: Sequence[str], n
             since = f", only from {leaf.not_before:%Y-%m-%d}" if leaf and leaf.not_before > now else ""
             return f"the certificate of {name} is not valid yet{since}"
         case 18:
-            return f"the certificate of {name} is self-signed"
+            ended = f", and {_ended(leaf, now)}" if leaf and leaf.not_after <= now else ""
+            return f"the certificate of {name} is self-signed{ended}"
         case 20 | 21 if leaf and not leaf.is_root and not any(leaf.signer == link.holder for link in sent[1:]):
             missing = f"{leaf.issuer} is unknown here, and the server does not send it"
             return f"the certificate of {name} comes from an unknown authority: {missing}"
@@ -40,8 +41,12 @@ def _expired(sent: Sequence[Link], name: str, now: datetime) -> str:
     for number, link in enumerate(sent):
         if link.not_after <= now:
             whose = f"certificate {link.subject}, in the chain of {name}," if number else f"certificate of {name}"
-            return f"the {whose} expired on {link.not_after:%Y-%m-%d} ({-link.days_left(now)} days ago)"
+            return f"the {whose} {_ended(link, now)}"
     return f"a certificate above that of {name} has expired"
+
+
+def _ended(link: Link, now: datetime) -> str:
+    return f"expired on {link.not_after:%Y-%m-%d} ({-link.days_left(now)} days ago)"
 
 
 def handshake_words(error: ssl.SSLError, least: str) -> str:

@@ -13,6 +13,9 @@ from pinguin.health import METRICS_TYPE, Readiness, bounded, database_complaint,
 from pinguin.web import gate
 from pinguin.web.service import Req, Web, of
 
+_TYPE = METRICS_TYPE.removesuffix("; charset=utf-8")
+"""Litestar says the character set of a text itself."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -38,7 +41,7 @@ async def metrics(request: Req) -> Response[bytes]:
     if "authorization" in request.headers:
         await gate.api(request)
         text += await web.measured.text(web.pool)
-    return Response(text, media_type=METRICS_TYPE)
+    return Response(text, media_type=_TYPE)
 
 
 async def _look(web: Web) -> Readiness:

@@ -33,7 +33,7 @@ async def show_body(request: Req, monitor_id: FromPath[int]) -> Response[str]:
     at = _moment("at", request.query_params.get("at", ""))
     async with connection(of(request).pool) as conn:
         body = await push.body(conn, exists(monitor_id), at)
-    return Response(body, media_type="text/plain; charset=utf-8")
+    return Response(body, media_type="text/plain")
 
 
 @post("/monitors/{monitor_id:int}/address", status_code=303)
