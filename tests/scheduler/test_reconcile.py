@@ -100,7 +100,7 @@ async def test_create_edit_pause_and_delete_reach_the_schedule_within_a_second(
     broker: Broker, pool: Pool, chores: None
 ) -> None:
     """By their hints alone; within a second where the machine has one, so the quickest of them counts."""
-    waits = []
+    waits: list[float] = []
 
     async def becomes(expected: str) -> None:
         began = monotonic()

@@ -33,7 +33,7 @@ async def fresh(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def looked(pool: Pool) -> None:
     """Wait until a look that began after this call is over."""
-    beginnings = []
+    beginnings: list[datetime] = []
     async with asyncio.timeout(60):
         while len(beginnings) < 3:  # the first may be of a look that goes on, and the third ends the second
             ((began,),) = await fetch(pool, "select max(watched_at) from pipeline_watch")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -29,6 +30,8 @@ ADDRESS = "http://pinguin.test"
 PASSWORD = "a penguin in the rain"
 SECRET_KEY = "a key for these tests alone"
 SETUP_TOKEN = "from-the-console-of-the-tests"
+CODES_AT = 1_800_000_000
+"""When the codes of second factors are made and looked at: those of the real clock change every 30 s."""
 
 
 class Client(httpx.AsyncClient):
@@ -91,7 +94,11 @@ async def pool(open_pool: Pool) -> Pool:
 
 
 @pytest.fixture
-def app(one_app: Litestar, pool: Pool) -> Litestar:
+def app(one_app: Litestar, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> Litestar:
+    """It takes no slow moment of this machine for the loss of the database, and its clock for codes stands still."""
+    for bound in ("web.database.PATIENCE_S", "web.intake.PATIENCE_S"):
+        monkeypatch.setattr(f"pinguin.{bound}", 60.0)
+    monkeypatch.setattr("pinguin.web.totp.time", SimpleNamespace(time=lambda: CODES_AT))
     web: Web = one_app.state.web
     web.passwords = cheap()
     web.door = Door()

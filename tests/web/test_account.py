@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 
 import pytest
 from litestar import Litestar
@@ -17,7 +16,7 @@ from pinguin.web.devices import device
 from pinguin.web.passwords import wrong_password
 from pinguin.web.service import Web
 from tests.factory import fetch
-from tests.web.conftest import PASSWORD, Client, Statements, account, browser, cheap, person, signed_in
+from tests.web.conftest import CODES_AT, PASSWORD, Client, Statements, account, browser, cheap, person, signed_in
 
 NEW = "the otter sleeps afloat"
 HOSTILE = ["", "\x00", "\ud7ff", "<script>alert(1)</script>", "' or 1=1 --", "x" * 5000, "ü" * 100, "-1", "1e9"]
@@ -32,7 +31,7 @@ async def secret_of(pool: Pool, app: Litestar, user_id: int = 1) -> str:
 
 
 def code_of(secret: str, steps: int = 0) -> str:
-    return totp.code_at(secret, int(time.time()) // totp.STEP_S + steps)
+    return totp.code_at(secret, CODES_AT // totp.STEP_S + steps)
 
 
 async def turn_on(client: Client) -> tuple[str, list[str]]:

@@ -191,7 +191,9 @@ async def test_only_a_trusted_proxy_says_who_asks(
     while not server.started:
         await asyncio.sleep(0.01)
     address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    async with httpx.AsyncClient(base_url=address, headers={"Origin": address, "X-Forwarded-For": said}) as caller:
+    async with httpx.AsyncClient(
+        base_url=address, headers={"Origin": address, "X-Forwarded-For": said}, timeout=60
+    ) as caller:
         answer = await caller.post("/sign-in", data={"name": "ada", "password": "a guess"})
     server.should_exit = True
     await serving

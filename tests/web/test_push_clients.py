@@ -131,7 +131,7 @@ async def test_powershell(url: str, pool: Pool, request_text: str, ping: tuple[A
     name, _, port = host.partition(":")
     reader, writer = await asyncio.open_connection(name, int(port))
     writer.write(request_text.format(path=f"/{token_text}", host=host).encode())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         answer = await reader.readuntil(b"\r\n\r\nOK")
     writer.close()
     await writer.wait_closed()

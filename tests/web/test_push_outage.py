@@ -28,13 +28,36 @@ from tests.store.test_push import add_push, status, token
 from tests.web.conftest import Client, browser
 from tests.web.test_database import Line
 
+SLACK = timedelta(seconds=0.1)
+"""Between the clocks of the tests, of the database and of Redis, which are those of one machine."""
+
+
+class PatientLine(Line):
+    """Pings give up soon on a database that hangs, and only then: a slow moment of this machine is no outage."""
+
+    def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(url)
+        self._monkeypatch = monkeypatch
+        self._wait(60)
+
+    def hang(self) -> None:
+        super().hang()
+        self._wait(0.5)
+
+    def go_on(self) -> None:
+        super().go_on()
+        self._wait(60)
+
+    def _wait(self, seconds: float) -> None:
+        for where in ("intake", "kept"):
+            self._monkeypatch.setattr(f"pinguin.web.{where}.PATIENCE_S", seconds)
+
 
 @pytest.fixture
 async def way(stack: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Line, Pool]]:
     """To the database, and a pool that goes it."""
-    monkeypatch.setattr("pinguin.web.intake.PATIENCE_S", 0.5)
-    line = Line(stack.database_url)
-    async with line.served() as url, make_pool(url, 2, timeout_s=2) as through:
+    line = PatientLine(stack.database_url, monkeypatch)
+    async with line.served() as url, make_pool(url, 2, timeout_s=60) as through:
         yield line, through
         line.go_on()
 
@@ -58,7 +81,7 @@ async def known(pool: Pool) -> UUID:
 async def drained(app: Litestar, broker: Broker) -> None:
     """Write what waits, as soon as the database is there again."""
     web: Web = app.state.web
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while await broker.pings_waiting():
             await kept.drain_if_any(web.intake, broker, "test")
 
@@ -84,8 +107,7 @@ async def test_pings_wait_in_redis_and_come_in_their_order(
     assert [row[:3] for row in rows] == [
         ("start", None, ""), ("log", None, "log"), ("fail", None, "fail"), ("exit", 0, "0"), ("start", None, ""),
     ]  # fmt: skip
-    slack = timedelta(seconds=0.1)
-    assert all(began - slack <= row[3] <= over + slack for row in rows[1:4])
+    assert all(began - SLACK <= row[3] <= over + SLACK for row in rows[1:4])
     assert (await status(pool, 1))[0] == "up"
     assert await fetch(pool, "select count(*), count(ended_at) from incidents") == [(1, 1)]
     assert (await job.get(f"/{known}")).text == "OK"
@@ -105,7 +127,7 @@ async def test_a_ping_whose_answer_was_lost_is_written_once(
 
     monkeypatch.setattr(web.intake, "write", lost)
     assert (await job.get(f"/{known}/fail")).text == "OK"
-    monkeypatch.undo()
+    monkeypatch.setattr(web.intake, "write", write)
     assert await broker.pings_waiting() == 1
     await drained(app, broker)
     assert await fetch(pool, "select count(*) from pings") == [(1,)]
@@ -192,23 +214,24 @@ async def test_it_is_told_to_the_database_and_redis_is_as_good_meanwhile(
 ) -> None:
     web: Web = app.state.web
     openness = Openness()
+    began = datetime.now(UTC)
     await kept.say_open(web.intake, broker, web.pool, openness)
     [(before,)] = await fetch(pool, "select since from push_watch")
     way[0].hang()
     await kept.say_open(web.intake, broker, web.pool, openness)
     way[0].go_on()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while (await fetch(pool, "select seen_at - since > interval '0.4 s' from push_watch"))[0][0] is not True:
             await kept.say_open(web.intake, broker, web.pool, openness)
     [(since,)] = await fetch(pool, "select since from push_watch")
-    assert abs(since - before) < timedelta(seconds=0.2)
+    assert began - SLACK <= since <= before
 
 
 async def test_the_pages_process_drains_and_says_so_by_itself(
     app: Litestar, broker: Broker, pool: Pool, known: UUID
 ) -> None:
     await broker.keep_ping(msgspec.json.encode(Ping(id=uuid4(), token=known)).decode(), 10)
-    async with app.lifespan(), asyncio.timeout(20):
+    async with app.lifespan(), asyncio.timeout(90):
         while await broker.pings_waiting() or not await fetch(pool, "select from push_watch"):
             await asyncio.sleep(0.05)
     async with connection(pool) as conn:
