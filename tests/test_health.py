@@ -7,7 +7,7 @@ import json
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.factory import add_monitor
 from tests.redis_servers import free_port
 
 NOWHERE = "127.0.0.1:1"
-IDLE_S = 10.0
+IDLE_S = 6.0
 MOST_COMMANDS = 20
 Samples = dict[str, dict[tuple[str, ...], float]]
 """Metric, then label values in the order of the labels' names."""
@@ -88,10 +88,27 @@ def somewhere(stack: Services, **given: Any) -> Settings:
 
 
 @asynccontextmanager
-async def all_three(stack: Services) -> AsyncIterator[tuple[httpx.AsyncClient, ...]]:
-    async with AsyncExitStack() as running:
-        names = ("scheduler", "worker", "web")
-        yield tuple([await running.enter_async_context(started(name, somewhere(stack))) for name in names])
+async def all_started(*processes: tuple[str, Settings]) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """Several processes that start and stop at the same time."""
+    over = asyncio.Event()
+
+    async def one(name: str, settings: Settings, client: asyncio.Future[httpx.AsyncClient]) -> None:
+        async with started(name, settings) as opened:
+            client.set_result(opened)
+            await over.wait()
+
+    clients = [asyncio.get_running_loop().create_future() for _ in processes]
+    async with asyncio.TaskGroup() as running:
+        for (name, settings), client in zip(processes, clients, strict=True):
+            running.create_task(one(name, settings, client))
+        try:
+            yield [await client for client in clients]
+        finally:
+            over.set()
+
+
+def all_three(stack: Services) -> AbstractAsyncContextManager[list[httpx.AsyncClient]]:
+    return all_started(*((name, somewhere(stack)) for name in ("scheduler", "worker", "web")))
 
 
 async def test_every_process_is_ready_and_shows_what_it_does(stack: Services, pool: Pool, broker: Broker) -> None:
@@ -158,37 +175,55 @@ async def test_followers_say_who_leads(stack: Services, pool: Pool, broker: Brok
         assert (await metrics(scheduler))["pinguin_leader"] == {("somebody/1",): 1}
 
 
-@pytest.mark.parametrize("name", ["scheduler", "worker"])
-async def test_without_redis_it_is_not_ready_and_says_so(stack: Services, name: str) -> None:
-    async with started(name, somewhere(stack, redis_url=f"redis://{NOWHERE}")) as client:
-        found = await readiness(client, 503)
-        assert "Redis does not answer" in found["reasons"][0]
-        await asyncio.sleep(11 if name == "worker" else 0)
-        reasons = " ".join((await readiness(client, 503))["reasons"])
-        assert ("has not asked for jobs" if name == "worker" else "nothing was dispatched") in reasons
-        if name == "scheduler":
-            assert (await metrics(client))["pinguin_redis_up"] == {(): 0}
+@pytest.fixture(scope="class")
+async def clients(stack: Services) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+    async with aioredis.Redis.from_url(stack.redis_url) as redis:
+        await redis.flushdb()
+    away = {
+        "redis": {"redis_url": f"redis://{NOWHERE}"},
+        "database": {"database_url": f"postgresql://nobody@{NOWHERE}/x"},
+    }
+    processes = {
+        f"{name} without {service}": (name, somewhere(stack, **given))
+        for service, given in away.items()
+        for name in ("scheduler", "worker")
+    }
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        processes["worker whose redis hangs"] = ("worker", somewhere(stack, redis_url=url))
+        async with all_started(*processes.values()) as opened:
+            yield dict(zip(processes, opened, strict=True))
+            silent.close()
 
 
-@pytest.mark.parametrize("name", ["scheduler", "worker"])
-async def test_without_the_database_it_is_ready_with_a_note(stack: Services, redis: aioredis.Redis, name: str) -> None:
-    database = f"postgresql://nobody@{NOWHERE}/nothing"
-    async with started(name, somewhere(stack, database_url=database)) as client:
-        found = await readiness(client, 200)
+class TestServicesAway:
+    """Schedulers and workers without a service, all at the same time: most of it is waiting."""
+
+    async def test_services_that_hang_do_not_hang_the_answer(self, clients: dict[str, httpx.AsyncClient]) -> None:
+        found = (await clients["worker whose redis hangs"].get("/readyz")).json()
+        assert found["reasons"] == ["the services that it needs did not answer within 4 s"]
+
+    @pytest.mark.parametrize("name", ["scheduler", "worker"])
+    async def test_without_the_database_it_is_ready_with_a_note(
+        self, clients: dict[str, httpx.AsyncClient], name: str
+    ) -> None:
+        found = await readiness(clients[f"{name} without database"], 200)
         assert "does not answer" in found["database"]
         assert len(found["notes"]) >= 1
         assert found["reasons"] == []
 
-
-async def test_services_that_hang_do_not_hang_the_answer(stack: Services) -> None:
-    """Redis that takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
-        async with started("worker", somewhere(stack, redis_url=url)) as worker:
-            async with asyncio.timeout(6):
-                found = (await worker.get("/readyz")).json()
-            assert found["reasons"] == ["the services that it needs did not answer within 4 s"]
-            silent.close()
+    @pytest.mark.parametrize("name", ["scheduler", "worker"])
+    async def test_without_redis_it_is_not_ready_and_says_so(
+        self, clients: dict[str, httpx.AsyncClient], name: str
+    ) -> None:
+        client = clients[f"{name} without redis"]
+        complaint = "has not asked for jobs" if name == "worker" else "nothing was dispatched"
+        async with asyncio.timeout(60):
+            while complaint not in " ".join((found := await readiness(client, 503))["reasons"]):
+                await asyncio.sleep(0.5)
+        assert "Redis does not answer" in found["reasons"][0]
+        if name == "scheduler":
+            assert (await metrics(client))["pinguin_redis_up"] == {(): 0}
 
 
 async def test_a_taken_port_is_said(stack: Services) -> None:
@@ -211,7 +246,7 @@ async def test_nothing_to_do_costs_few_commands(stack: Services, pool: Pool, bro
     async with all_three(stack) as (scheduler, worker, web):
         for client in (scheduler, worker, web):
             await readiness(client, 200)
-        await asyncio.sleep(5)
+        await asyncio.sleep(3)
         sent: dict[str, int] = {}
         inside = 0
         observer = aioredis.Redis.from_url(stack.redis_url, decode_responses=True)

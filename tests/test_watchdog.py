@@ -9,7 +9,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -56,24 +59,22 @@ def start(patience_s: float, hang: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_loop_that_hangs_ends_the_process_with_its_stacks() -> None:
+@dataclass
+class End:
+    """How a process ended. seconds: after it had said that it lives."""
+
+    code: int
+    words: str
+    seconds: float
+
+
+def read_until_its_end(process: subprocess.Popen[str]) -> End:
     began = time.monotonic()
-    _, words = (process := start(2, "sleep_for_ever")).communicate(timeout=30)
-    assert process.returncode == EXIT_CODE
-    assert 1.5 < time.monotonic() - began < 10
-    assert '"event": "event_loop_frozen"' in words
-    assert "in sleep_for_ever" in words
+    _, words = process.communicate(timeout=60)
+    return End(process.returncode, words, time.monotonic() - began)
 
 
-def test_so_does_one_that_holds_the_interpreters_lock() -> None:
-    """Python's regular expressions do not let other threads run."""
-    _, words = (process := start(2, "hold_the_lock")).communicate(timeout=40)
-    assert process.returncode == -signal.SIGPROF
-    assert "in hold_the_lock" in words
-
-
-def test_one_whose_standard_error_nobody_reads_ends_all_the_same() -> None:
-    process = start(1, "sleep_for_ever")
+def unread_until_its_end(process: subprocess.Popen[str]) -> End:
     assert process.stderr is not None
     # Fill the pipe through our own descriptor of the same pipe.
     filler = os.open(f"/proc/{process.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
@@ -81,17 +82,46 @@ def test_one_whose_standard_error_nobody_reads_ends_all_the_same() -> None:
         while True:
             os.write(filler, b"x" * 4096)
     os.close(filler)
-    assert process.wait(30) == EXIT_CODE
+    began = time.monotonic()
+    code = process.wait(60)
     process.communicate()
+    return End(code, "", time.monotonic() - began)
 
 
-def test_a_process_that_was_stopped_and_goes_on_is_left_alone() -> None:
+@dataclass
+class Hanging:
+    """Processes that hang, all at the same time; how each will have ended."""
+
+    asleep: Future[End]
+    locked: Future[End]
+    unread: Future[End]
+    switched_off: subprocess.Popen[str]
+    began: float
+
+
+@pytest.fixture(scope="module")
+def hanging() -> Iterator[Hanging]:
+    switched_off = start(0, "sleep_for_ever")
+    with ThreadPoolExecutor() as threads:
+        yield Hanging(
+            threads.submit(read_until_its_end, start(2, "sleep_for_ever")),
+            threads.submit(read_until_its_end, start(2, "hold_the_lock")),
+            threads.submit(unread_until_its_end, start(1, "sleep_for_ever")),
+            switched_off,
+            time.monotonic(),
+        )
+    switched_off.kill()
+    switched_off.communicate()
+
+
+def test_a_process_that_was_stopped_and_goes_on_is_left_alone(hanging: Hanging) -> None:
+    """It takes the longest, so the others hang meanwhile."""
     process = start(1.5, "nothing")
     assert process.stdout is not None
     try:
         for _ in range(2):
             os.kill(process.pid, signal.SIGSTOP)
-            time.sleep(4)
+            time.sleep(2.5)
             os.kill(process.pid, signal.SIGCONT)
             until = time.monotonic() + 2.5
             while time.monotonic() < until:
@@ -101,12 +131,28 @@ def test_a_process_that_was_stopped_and_goes_on_is_left_alone() -> None:
         process.communicate()
 
 
-def test_one_that_is_switched_off_lets_it_hang() -> None:
-    process = start(0, "sleep_for_ever")
+def test_a_loop_that_hangs_ends_the_process_with_its_stacks(hanging: Hanging) -> None:
+    end = hanging.asleep.result()
+    assert end.code == EXIT_CODE
+    assert 1.5 < end.seconds < 10
+    assert '"event": "event_loop_frozen"' in end.words
+    assert "in sleep_for_ever" in end.words
+
+
+def test_so_does_one_that_holds_the_interpreters_lock(hanging: Hanging) -> None:
+    """Python's regular expressions do not let other threads run."""
+    end = hanging.locked.result()
+    assert end.code == -signal.SIGPROF
+    assert "in hold_the_lock" in end.words
+
+
+def test_one_whose_standard_error_nobody_reads_ends_all_the_same(hanging: Hanging) -> None:
+    assert hanging.unread.result().code == EXIT_CODE
+
+
+def test_one_that_is_switched_off_lets_it_hang(hanging: Hanging) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(4)
-    process.kill()
-    process.communicate()
+        hanging.switched_off.wait(max(0, hanging.began + 4 - time.monotonic()))
 
 
 # -- systemd
