@@ -36,24 +36,25 @@ cross join lateral (
 order by wanted.place, first.rank, first.sort_name, first.id
 
 -- name: groups
--- The tags in use within a filter, and how many of their monitors have each status; '' is for those without a tag.
+-- The tags in use within a filter, and how many of their monitors have each status; '' is for those without a tag. Those
+-- with the same tags are counted first, and then by each of them.
 with maintained as materialized (
   select monitor_id from monitors_in_maintenance(now())
 ), found as (
-  select m.tags, shown.status
+  select m.tags, shown_status(s.status, m.id in (select monitor_id from maintained)) as status, count(*) as monitors
   from monitors m
   join monitor_states s on s.monitor_id = m.id
-  cross join lateral (
-    select shown_status(s.status, m.id in (select monitor_id from maintained)) as status) shown
   where m.archived_at is null
-    and (%(status)s::monitor_status is null or shown.status = %(status)s)
+    and (%(status)s::monitor_status is null
+      or shown_status(s.status, m.id in (select monitor_id from maintained)) = %(status)s)
     and (%(type)s::text is null or m.type = %(type)s)
     and (%(tags)s::text[] is null or m.tags @> %(tags)s)
     and (%(search)s::text is null or strpos(m.words, lower(%(search)s)) > 0)
+  group by 1, 2
 )
 select tag, jsonb_object_agg(status::text, monitors) as counts
 from (
-  select tag, status, count(*) as monitors
+  select tag, status, sum(monitors)::bigint as monitors
   from found cross join lateral unnest(case when tags = '{}' then array[''] else tags end) tag
   group by tag, status) counted
 group by tag

@@ -91,6 +91,18 @@ async def test_the_columnstore_answers_the_same(pool: Pool) -> None:
     assert (await fetch(pool, sql))[0][0] == before[0][0]
 
 
+async def test_a_year_of_days_lies_in_few_chunks(pool: Pool) -> None:
+    """The planner opens each of them for the page of a monitor."""
+    ((width,),) = await fetch(
+        pool,
+        """select d.time_interval
+        from timescaledb_information.continuous_aggregates c
+        join timescaledb_information.dimensions d on d.hypertable_name = c.materialization_hypertable_name
+        where c.view_name = 'results_daily'""",
+    )
+    assert width == timedelta(days=90)
+
+
 async def test_policies_follow_the_settings(pool: Pool, stack: Services) -> None:
     first = Settings(database_url=stack.database_url)
     await prepare_database(first)
