@@ -1,3 +1,5 @@
+"""Adding and editing channels: forms, secrets, mistakes, conflicts."""
+
 from __future__ import annotations
 
 import asyncio
@@ -11,16 +13,13 @@ from litestar import Litestar
 
 from pinguin.alerts.channels import channel_type
 from pinguin.alerts.contract import PLACE
-from pinguin.db import Pool, connection
-from pinguin.people import Role
+from pinguin.db import Pool
 from pinguin.secrets import PREFIX, Keys
-from pinguin.store import channels
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
-from tests.store.test_channels import add, broken, set_rules
-from tests.web.conftest import SECRET_KEY, Client, Statements, account, person, signed_in
+from tests.store.test_channels import add
+from tests.web.conftest import SECRET_KEY, Client
 from tests.web.test_editing import beside
-from tests.web.test_listing import HOSTILE
 
 OWN = {
     "name": "ops", "per_minute": "10", "is_default": "on", "quiet_from": "", "quiet_to": "", "quiet_zone": "",
@@ -249,118 +248,6 @@ async def test_secrets_that_do_not_open_have_to_be_entered_again(client: Client,
         web.keys = mine
 
 
-async def test_a_test_shows_the_real_answer(client: Client, pool: Pool) -> None:
-    for status, words in (("200 OK", "Delivered"), ("503 Busy", "Not delivered"), ("410 Gone", "Refused")):
-        async with answering(status, "the <b>words</b> of hunter2") as (url, heard):
-            sent = {**WEBHOOK, "name": "", "options.url": url + "?key=hunter2"}
-            answer = await client.submit("/channels/test", sent, headers={"HX-Request": "true"})
-            assert answer.status_code == 200
-            assert "<html" not in answer.text
-            assert words in answer.text
-            assert f"status <b>{status[:3]}</b>" in answer.text
-            assert "the &lt;b&gt;words&lt;/b&gt;" in answer.text
-            assert " ms</b>" in answer.text
-            whole = await client.submit("/channels/test", sent)
-            assert "<html" in whole.text
-            assert words in whole.text
-            assert len(heard) == 2
-            assert b"test" in heard[0]
-    assert await fetch(pool, "select 1 from channels") == []
-
-
-async def test_a_saved_channel_is_tried_with_its_secrets(client: Client, pool: Pool) -> None:
-    async with answering("200 OK", "thanks") as (url, heard):
-        await client.submit("/channels/new", {**WEBHOOK, "options.url": url + "?key=hunter2"})
-        answer = await client.submit("/channels/1/test", headers={"HX-Request": "true"})
-        assert "Delivered" in answer.text
-        assert b"key=hunter2" in heard[0]
-        assert "Delivered" in (await client.submit("/channels/1/test")).text
-        kept = {**WEBHOOK, **await base(client, 1), "options.url": ""}
-        assert "Delivered" in (await client.submit("/channels/test", kept)).text
-        assert b"key=hunter2" in heard[2]
-    assert (await client.submit("/channels/9/test")).status_code == 404
-    assert (await client.submit("/channels/test", {**WEBHOOK, "channel": "x"})).status_code == 404
-
-
-async def test_a_try_with_mistakes_names_them(client: Client) -> None:
-    answer = await client.submit("/channels/test", {**EMAIL, "options.port": "x"}, headers={"HX-Request": "true"})
-    assert "The test was not sent" in answer.text
-    assert "Port must be a whole number" in answer.text
-
-
-async def test_templates_are_previewed(client: Client) -> None:
-    sent = {**EMAIL, "subject_template": "{{ count }} at once", "body_template": "<i>{{ item.kind }}</i>"}
-    for sample, words in (("down", "1 at once"), ("digest", "53 at once"), ("up", "&lt;i&gt;up"), ("<x>", "1 at once")):
-        answer = await client.submit("/channels/preview", {**sent, "sample": sample}, headers={"HX-Request": "true"})
-        assert words in answer.text, sample
-        assert "<html" not in answer.text
-    answer = await client.submit("/channels/preview", {**sent, "subject_template": "{{ count"})
-    assert "<html" in answer.text
-    assert "Subject: line 1" in answer.text
-    assert "&lt;i&gt;down" in answer.text
-    assert "hunter2" not in answer.text
-
-
-async def test_every_kind_of_hostile_input_is_refused_or_shown_as_it_is(client: Client, pool: Pool) -> None:
-    for text in HOSTILE:
-        for path in ("/channels/new", "/channels/test", "/channels/preview"):
-            for name in (
-                "name",
-                "quiet_zone",
-                "subject_template",
-                "options.to",
-                "options.host",
-                "sample",
-                "updated_at",
-            ):
-                answer = await client.submit(
-                    path, {**EMAIL, "options.host": "127.0.0.1", "options.port": "1", name: text}
-                )
-                assert answer.status_code in (200, 303, 422), (path, name, text)
-                assert "<script>alert" not in answer.text
-                assert "<img src=x" not in answer.text
-        await client.submit("/channel-groups/new", {"name": text})
-    page = (await client.get("/channels")).text
-    assert "<script>alert" not in page
-    assert (await client.submit("/channels/new", {**EMAIL, "kind": "<b>"})).status_code == 400
-    assert (await client.get("/channels/new?kind=<b>")).status_code == 400
-
-
-async def test_ids_and_cursors_that_cannot_be_are_told_so(client: Client) -> None:
-    for number in ("0", "99999999999999999999", "9223372036854775807"):
-        for path in ("edit", "delete", "messages"):
-            assert (await client.get(f"/channels/{number}/{path}")).status_code == 404
-        for path in ("edit", "delete", "on", "off", "retry", "test"):
-            assert (await client.submit(f"/channels/{number}/{path}", WEBHOOK)).status_code == 404
-    for before in ("x", "2026-01-01_1", "2026-01-01T00:00:00+00:00_x", "_", "0001-01-01T00:00:00+00:00_" + "9" * 30):
-        assert (await client.get("/messages", params={"before": before})).status_code == 400
-
-
-async def test_the_list_tells_how_each_channel_is(client: Client, pool: Pool) -> None:
-    good, failing, bad = [await add(pool, name=name) for name in ("good", "failing", "bad")]
-    await add(pool, name="resting")
-    await client.submit("/channels/4/off")
-    await message(pool, good, "sent", ("delivered", "200 OK"))
-    await message(pool, failing, "retry", ("failed", "503 <busy>"))
-    await fetch(pool, "update channels set failing_since = now(), failures = 1 where id = %s returning 1", failing)
-    await message(pool, bad, "failed", ("refused", "410 Gone"))
-    await broken(pool, bad)
-    page = (await client.get("/channels")).text
-    states = re.findall(r'class="card channel is-(\w+)" id="channel-(\d)"', page)
-    assert states == [("broken", "3"), ("failing", "2"), ("works", "1"), ("off", "4")]
-    assert "503 &lt;busy&gt;" in page
-    assert "<code>410 Gone</code>" in page
-    assert page.count("Try again</button>") == 2
-    await add_monitor(pool)
-    page = (await client.get("/monitors")).text
-    assert "A channel is broken:</b> channel &#34;bad&#34; refuses what it is sent: 410 Gone" in page
-    assert "Pinguin itself is not well" not in page
-    answer = await client.submit(f"/channels/{bad}/retry")
-    assert answer.headers["location"] == "/channels?notice=tried"
-    assert 'is-broken"' not in (await client.get("/channels")).text
-    assert await fetch(pool, "select ended_at is null from pipeline_incidents") == [(False,)]
-
-
 async def message(pool: Pool, channel: int, status: str, *tries: tuple[str, str]) -> int:
     [(made,)] = await fetch(
         pool,
@@ -374,95 +261,3 @@ async def message(pool: Pool, channel: int, status: str, *tries: tuple[str, str]
         insert = "insert into attempts (message_id, latency_ms, outcome, answer) values (%s, 12.5, %s, %s) returning 1"
         await fetch(pool, insert, made, outcome, answer)
     return int(made)
-
-
-async def test_a_deletion_says_who_chose_it_and_leaves_the_log(client: Client, pool: Pool) -> None:
-    ops = await add(pool)
-    await message(pool, ops, "sent", ("delivered", "200 OK"))
-    shop = await add_monitor(pool, name="shop")
-    await set_rules(pool, shop, {"steps": [{"channels": [ops]}]})
-    page = (await client.get(f"/channels/{ops}/delete")).text
-    assert "1 monitor chose it" in page
-    assert "nobody else is told of it" in page
-    assert "It is a default channel" in page
-    assert (await client.submit(f"/channels/{ops}/delete")).headers["location"] == "/channels?notice=deleted"
-    assert "Nobody is told yet" in (await client.get("/channels")).text
-    assert (await client.get(f"/channels/{ops}/edit")).status_code == 404
-    assert "shop is down" in (await client.get("/messages")).text
-
-
-async def test_groups_are_made_changed_and_deleted(client: Client, pool: Pool) -> None:
-    ops, night = await add(pool), await add(pool, name="night")
-    answer = await client.submit("/channel-groups/new", {"name": "all", f"channel.{ops}": "on", "channel.99": "on"})
-    assert answer.status_code == 303
-    assert await fetch(pool, "select name, channel_ids from channel_groups") == [("all", [ops])]
-    for name, words in (("ALL", "Name is taken"), ("", "Name is required"), ("x" * 101, "Name must have at most")):
-        answer = await client.submit("/channel-groups/new", {"name": name, f"channel.{night}": "on"})
-        assert answer.status_code == 422
-        assert words in answer.text
-        assert f'name="channel.{night}" value="on" checked' in answer.text
-    page = (await client.get("/channels")).text
-    mark = re.search(r'name="mark" value="(\d+)"', page)
-    assert mark is not None
-    sent = {"name": "both", "mark": mark[1], f"channel.{ops}": "on", f"channel.{night}": "on"}
-    assert (await client.submit("/channel-groups/1/edit", sent)).status_code == 303
-    assert await fetch(pool, "select name, channel_ids from channel_groups") == [("both", [night, ops])]
-    assert (await client.submit("/channel-groups/1/edit", sent)).status_code == 409
-    assert "Delete the group" in (await client.get("/channel-groups/1/delete")).text
-    assert (await client.get("/channel-groups/99/delete")).status_code == 404
-    await client.submit("/channel-groups/1/delete")
-    assert await fetch(pool, "select 1 from channel_groups") == []
-
-
-async def test_the_list_costs_the_same_however_many_there_are(
-    client: Client, pool: Pool, statements: Statements
-) -> None:
-    counts = []
-    for number in range(3):
-        await message(pool, await add(pool, name=f"c{number}"), "sent", ("delivered", "200 OK"))
-        statements.count = 0
-        await client.get("/channels")
-        counts.append(statements.count)
-    assert len(set(counts)) == 1
-
-
-PATHS = ("/channels", "/channels/new", "/channels/1/edit", "/channels/1/delete", "/channels/1/messages", "/messages")
-POSTS = (
-    "/channels/new", "/channels/test", "/channels/preview", "/channels/1/edit", "/channels/1/test", "/channels/1/off",
-    "/channels/1/retry", "/channels/1/delete", "/channel-groups/new", "/channel-groups/1/edit",
-    "/channel-groups/1/delete",
-)  # fmt: skip
-
-
-async def test_a_viewer_sees_how_channels_are_and_changes_none(visitor: Client, pool: Pool, app: Litestar) -> None:
-    await add(pool)
-    async with connection(pool) as conn:
-        await channels.create_group(conn, "Everybody", [1])
-    await account(pool)
-    await signed_in(visitor, pool, await person(pool, "eve", Role.VIEWER))
-    await message(pool, 1, "sent", ("delivered", "200 OK"))
-    for path in ("/channels", "/channels/1/messages", "/messages"):
-        page = (await visitor.get(path)).text
-        assert "ops" in page
-        assert "Send a test" not in page
-        assert "/channels/1/edit" not in page
-        assert 'action="/channel' not in page
-    assert "Everybody</b> ops" in (await visitor.get("/channels")).text
-    for path in ("/channels/new", "/channels/1/edit", "/channels/1/delete"):
-        assert (await visitor.get(path)).status_code == 403
-    for path in POSTS:
-        assert (await visitor.submit(path, WEBHOOK)).status_code == 403
-
-
-async def test_nobody_comes_in_without_a_session_or_a_token(client: Client, pool: Pool) -> None:
-    await add(pool)
-    async with connection(pool) as conn:
-        await channels.create_group(conn, "all", [1])
-    for path in POSTS:
-        assert (await client.post(path, data={**WEBHOOK, "_csrf": "AAAA"})).status_code == 403, path
-    client.cookies.clear()
-    for path in PATHS:
-        answer = await client.get(path)
-        assert (answer.status_code, answer.headers["location"].startswith("/sign-in")) == (303, True)
-    assert await fetch(pool, "select enabled, archived_at, name from channels") == [(True, None, "ops")]
-    assert await fetch(pool, "select name from channel_groups") == [("all",)]
