@@ -31,12 +31,12 @@ function changed(event) {
   tellMany();
 }
 
-// A click with Shift ticks all from the one before.
+// A click with Shift makes all from the one before like the one that it hits.
 function clicked(event) {
   if (!event.target.matches("input.pick")) return;
   const all = boxes();
   const [from, to] = [all.indexOf(last), all.indexOf(event.target)].sort((a, b) => a - b);
-  if (event.shiftKey && from >= 0) for (const box of all.slice(from, to)) set(box.name, event.target.checked);
+  if (event.shiftKey && from >= 0) for (const box of all.slice(from, to + 1)) set(box.name, event.target.checked);
   last = event.target;
 }
 

@@ -32,9 +32,15 @@ function startTheme() {
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const pad = (number) => String(number).padStart(2, "0");
 
+// Making a formatter costs a millisecond, and a page has hundreds of times: one, asked once for each half hour.
+const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" });
+const HALF_HOUR = 1800000;
+const zones = new Map();
+
 function zone(moment) {
-  const part = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(moment);
-  return part.find((each) => each.type === "timeZoneName").value;
+  const half = Math.floor(moment / HALF_HOUR);
+  if (!zones.has(half)) zones.set(half, ZONE.formatToParts(moment).find((each) => each.type === "timeZoneName").value);
+  return zones.get(half);
 }
 
 function exact(moment) {
@@ -72,8 +78,21 @@ function tellTimes(root) {
     const moment = new Date(element.dateTime);
     const words = timeWords(element.dataset.time, moment);
     if (element.textContent !== words) element.textContent = words;
-    element.title = exact(moment);
+    const title = exact(moment);
+    if (element.title !== title) element.title = title;
   }
+}
+
+// Once before the page is painted again, however many fragments came until then: of a list they come by the hundred.
+function afterNews(act) {
+  let awaited = false;
+  const soon = () => {
+    if (awaited) return;
+    awaited = true;
+    requestAnimationFrame(() => { awaited = false; act(); });
+  };
+  document.addEventListener("htmx:afterSettle", soon);
+  document.addEventListener("htmx:oobAfterSwap", soon);
 }
 
 // --- tooltips: what <title> says, at once, and for the mark that is nearest
@@ -168,12 +187,11 @@ function startLive() {
     if (!chart || (cause && cause.type === "zone")) return;
     if (chart.querySelector("details[open]") || chart.matches(":hover")) event.preventDefault();
   });
-  document.addEventListener("htmx:afterSettle", (event) => {
-    tellTimes(document);
+  afterNews(() => tellTimes(document));
+  document.addEventListener("htmx:afterSettle", () => {
     const lines = document.getElementById("lines");
     while (lines && lines.children.length > 200) lines.lastElementChild.remove();
   });
-  document.addEventListener("htmx:oobAfterSwap", () => tellTimes(document));
 }
 
 // --- small helps: the reader's own zone in forms, and one box that ticks all
@@ -187,8 +205,7 @@ function helpForms(root) {
 
 function startForms() {
   helpForms(document);
-  document.addEventListener("htmx:afterSettle", () => helpForms(document));
-  document.addEventListener("htmx:oobAfterSwap", () => helpForms(document));
+  afterNews(() => helpForms(document));
   document.addEventListener("change", (event) => {
     if (!event.target.closest("label[data-all]")) return;
     for (const box of event.target.form.querySelectorAll('.pick input[type="checkbox"]')) box.checked = event.target.checked;
@@ -219,7 +236,7 @@ async function copy(button) {
 document.addEventListener("DOMContentLoaded", () => {
   startTheme();
   showCopies(document);
-  document.addEventListener("htmx:afterSettle", () => showCopies(document));
+  afterNews(() => showCopies(document));
   startTips();
   startLive();
   startForms();
