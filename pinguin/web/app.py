@@ -83,7 +83,7 @@ def create_app(
         [_public(), _pinged(), _signed_in(), api.router(), create_static_files_router("/static", [templating.STATIC])],
         state=State({"web": web}),
         lifespan=[_running],
-        before_send=[headers.secure],
+        before_send=[headers.secure(https=settings.secure_cookies)],
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates)),
         compression_config=CompressionConfig("gzip", gzip_compress_level=4, exclude="^/(live|static/vendor)"),
         exception_handlers={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from pinguin.people import Role
 from pinguin.secrets import PREFIX, Keys, monitor_place
 from pinguin.settings import Settings
 from pinguin.store import sessions
+from pinguin.web import headers
 from pinguin.web.csv_text import cell
 from pinguin.web.passwords import Passwords
 from pinguin.web.service import Web
@@ -114,6 +116,18 @@ def test_cookies_are_for_https_alone_where_people_come_by_it() -> None:
     )  # fmt: skip
     assert cookie_name(Settings(base_url="http://status.example")) == "pinguin"
     assert cookie_name(Settings(web_secure_cookies=True)) == "__Host-pinguin"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "said"), [("https://status.example", "max-age=31536000"), ("http://status.example", None)]
+)
+async def test_browsers_are_told_to_come_by_https_alone_where_people_come_by_it(
+    base_url: str, said: str | None
+) -> None:
+    message: Any = {"type": "http.response.start", "status": 200, "headers": []}
+    scope: Any = {"type": "http", "path": "/sign-in"}
+    await headers.secure(https=Settings(base_url=base_url).secure_cookies)(message, scope)
+    assert dict(message["headers"]).get(b"strict-transport-security", b"").decode() == (said or "")
 
 
 # --- hosts
