@@ -20,7 +20,7 @@ from pinguin.settings import Settings
 from pinguin.worker import sender as sending
 from pinguin.worker.recorder import record
 from pinguin.worker.sender import Sender, wait_s
-from tests.factory import add_monitor, fetch, result
+from tests.factory import add_monitor, add_monitors, fetch, result
 from tests.receiver import Answer, Receiver, receiver
 
 
@@ -121,7 +121,7 @@ async def test_two_senders_send_one_message(pool: Pool, provider: Receiver) -> N
     async with senders(pool, 3):
         for monitor in monitors:
             await fails(pool, monitor)
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.15)
         await until(pool, "select count(*) = 8 from notifications where status = 'sent'")
     told = [item["monitor"] for message in provider.came for item in message["items"]]
     assert sorted(told) == sorted(f"m{n}" for n in range(8))
@@ -201,8 +201,8 @@ async def test_a_provider_that_asks_for_patience_gets_it(pool: Pool, provider: R
 async def test_a_sender_that_is_gone_is_followed_by_another(
     pool: Pool, provider: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "LEASE_S", 4.0)
-    monkeypatch.setattr(sending, "TRY_S", 2.0)
+    monkeypatch.setattr(sending, "LEASE_S", 30.0)
+    monkeypatch.setattr(sending, "TRY_S", 15.0)
     monitor = await add_monitor(pool, failure_threshold=1)
     stalled = asyncio.Event()
 
@@ -219,6 +219,7 @@ async def test_a_sender_that_is_gone_is_followed_by_another(
     async with asyncio.timeout(20):
         await stalled.wait()
     await cancel(dying)
+    await fetch(pool, "update messages set claimed_until = now() returning id")
     async with senders(pool):
         await until(pool, "select count(*) = 1 from messages where status = 'sent'")
     assert len(provider.came) == 2
@@ -239,7 +240,7 @@ async def test_the_message_names_what_they_have_in_common(pool: Pool, provider: 
 
 
 async def test_a_thousand_that_fail_at_once_make_one_message(pool: Pool, provider: Receiver) -> None:
-    monitors = [await add_monitor(pool, name=f"m{n}", failure_threshold=1) for n in range(1000)]
+    monitors = await add_monitors(pool, 1000)
     async with senders(pool, 2) as made:
         for n in range(0, 1000, 250):
             await fails(pool, *monitors[n : n + 250])

@@ -19,6 +19,7 @@ from pinguin.lifecycle import cancel
 from pinguin.model import Result, Status
 from pinguin.store.expiries import Expiries
 from pinguin.worker import recorder as module
+from pinguin.worker import spill as spilling
 from pinguin.worker.recorder import Recorder, record
 from pinguin.worker.spill import Spill
 from tests.data_folder import data_folder
@@ -61,7 +62,13 @@ async def recording(pool: Pool, broker: Broker, name: str = "a", limit: int = 10
             task.result()  # why
 
 
-async def drained(broker: Broker, within_s: float = 30) -> None:
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever drains looks for what waits."""
+    monkeypatch.setattr(spilling, "LOOK_S", 0.3)
+
+
+async def drained(broker: Broker, within_s: float = 60) -> None:
     async with asyncio.timeout(within_s):
         while await broker.spilled():
             await asyncio.sleep(0.05)
@@ -76,7 +83,7 @@ async def test_results_of_an_outage_are_written_in_order_afterwards(pool: Pool, 
         for minute, status in enumerate([DOWN, DOWN, UP, UP], 1):
             each = result(shop, 60 * minute, status)
             recorder.add(job(each), each)
-            await asyncio.wait_for(recorder.flushed(), 5)
+            await asyncio.wait_for(recorder.flushed(), 30)
         assert await broker.spilled() == 4
         assert await fetch(pool, "select count(*) from results") == [(1,)]
         door.shut = False
@@ -97,7 +104,7 @@ async def test_the_spill_is_drained_once_by_many_workers(pool: Pool, broker: Bro
             for monitor in monitors:
                 each = result(monitor, 60 * minute)
                 (a if monitor % 2 else b).add(job(each), each)
-        await asyncio.wait_for(asyncio.gather(a.flushed(), b.flushed()), 20)
+        await asyncio.wait_for(asyncio.gather(a.flushed(), b.flushed()), 60)
         assert await broker.spilled() == 1000  # of 1200: the bound
         door.shut = False
         await drained(broker)
@@ -109,18 +116,23 @@ async def test_a_commit_that_takes_long_does_not_keep_its_monitors_from_being_ch
 ) -> None:
     shop = await add_monitor(pool, failure_threshold=1)
     real = module.record
+    go_on, commits = asyncio.Event(), list[int]()
 
     async def slow(pool: Pool, results: Sequence[Result], expiries: Expiries | None = None) -> bool:
-        await asyncio.sleep(3)
-        return await real(pool, results, expiries)
+        await go_on.wait()
+        written = await real(pool, results, expiries)
+        commits.append(len(results))
+        return written
 
     monkeypatch.setattr(module, "record", slow)
     async with recording(pool, broker) as recorder:
         recorder.add(job(result(shop, 0, DOWN)), result(shop, 0, DOWN))
-        await asyncio.wait_for(recorder.flushed(), 2)
+        await asyncio.wait_for(recorder.flushed(), 30)
         assert await broker.spilled() == 1
-        await drained(broker)
-        await asyncio.sleep(1)
+        go_on.set()
+        async with asyncio.timeout(30):
+            while await broker.spilled() or len(commits) < 2:  # the late one, and the one from the spill
+                await asyncio.sleep(0.05)
     assert await fetch(pool, "select count(*) from results") == [(1,)]
     assert await fetch(pool, "select status, failures from monitor_states") == [("down", 1)]
 
@@ -136,11 +148,11 @@ async def test_what_an_emptied_redis_forgets_is_put_there_again(
             for minute in range(3):
                 each = result(monitor, 60 * minute)
                 recorder.add(job(each), each)
-            await asyncio.wait_for(recorder.flushed(), 5)
+            await asyncio.wait_for(recorder.flushed(), 30)
         await redis.flushall()
         late = result(shop, 180)
         a.add(job(late), late)  # numbers begin anew, before anybody has looked
-        await asyncio.wait_for(a.flushed(), 5)
+        await asyncio.wait_for(a.flushed(), 30)
         async with asyncio.timeout(20):
             while await broker.spilled() < 7:
                 await asyncio.sleep(0.05)
@@ -216,7 +228,7 @@ async def test_a_database_that_only_reads_loses_no_result(
     monkeypatch.setattr(module, "record", on_a_standby)
     async with recording(pool, broker) as recorder:
         recorder.add(job(result(shop, 0)), result(shop, 0))
-        await asyncio.wait_for(recorder.flushed(), 5)
+        await asyncio.wait_for(recorder.flushed(), 30)
         assert await broker.spilled() == 1
         monkeypatch.setattr(module, "record", real)
         await drained(broker)
@@ -224,11 +236,11 @@ async def test_a_database_that_only_reads_loses_no_result(
 
 
 async def test_one_drains_at_a_time_and_for_as_long_as_it_likes(broker: Broker) -> None:
+    assert await broker.may_drain("a", 0.5)
+    assert await broker.may_drain("a", 60)
+    await asyncio.sleep(0.6)
+    assert not await broker.may_drain("b", 60)
     assert await broker.may_drain("a", 0.4)
-    for _ in range(4):
-        await asyncio.sleep(0.2)
-        assert await broker.may_drain("a", 0.4)
-        assert not await broker.may_drain("b", 0.4)
     await asyncio.sleep(0.5)
     assert await broker.may_drain("b", 0.4)
 
@@ -236,8 +248,9 @@ async def test_one_drains_at_a_time_and_for_as_long_as_it_likes(broker: Broker) 
 async def test_a_drainer_that_dies_leaves_the_rest_to_another(pool: Pool, broker: Broker) -> None:
     shop = await add_monitor(pool)
     await Spill(broker, "dead", 1000).put([result(shop, 60 * n) for n in range(5)])
+    assert await broker.may_drain("dead", 20)
+    assert not await broker.may_drain("heir", 20)
     assert await broker.may_drain("dead", 0.3)
-    assert not await broker.may_drain("heir", 0.3)
     batch = await broker.peek_spill(2)
     await record(pool, [result(shop, 0), result(shop, 60)])  # committed, but not forgotten in Redis
     assert len(batch) == 2
@@ -252,7 +265,7 @@ async def test_a_killed_database_loses_no_result(tmp_path_factory: pytest.TempPa
         await migrate(stack.database_url)
         async with make_pool(stack.database_url, 3) as pool, Broker.connect(stack.redis_url) as broker:
             monitors = [await add_monitor(pool, name=f"m{n}") for n in range(20)]
-            async with recording(pool, broker) as recorder:
+            async with recording(pool, broker, limit=10_000) as recorder:
                 for second in range(60):
                     for monitor in monitors:
                         each = result(monitor, 60 * second)
@@ -262,8 +275,8 @@ async def test_a_killed_database_loses_no_result(tmp_path_factory: pytest.TempPa
                         os.kill(pid, signal.SIGSTOP)
                     if second == 40 and pid:
                         os.kill(pid, signal.SIGKILL)
-                    await asyncio.sleep(0.2)
-                await asyncio.wait_for(recorder.flushed(), 30)
+                    await asyncio.sleep(0.2 if 10 <= second < 40 else 0.05)
+                await asyncio.wait_for(recorder.flushed(), 60)
                 await drained(broker, 60)
             assert await fetch(pool, "select count(*) from results") == [(1200,)]
             assert await fetch(pool, "select distinct status from monitor_states") == [("up",)]
