@@ -80,7 +80,11 @@ meaning while `version` stays. With more than {MOST_WHOLE} items, each comes wit
 """
 
 TEMPLATE_EXAMPLES: Sequence[tuple[str, str, str]] = (
-    ("A subject with the first tag in front:", "[{{ item.tags|first }}] {{ subject }}", "down"),
+    (
+        "A subject with the first tag in front:",
+        "{% if item.tags %}[{{ item.tags|first }}] {% endif %}{{ subject }}",
+        "down",
+    ),
     (
         "A text of few words, for a phone:",
         "{% for item in items %}{{ item.kind|upper }} {{ item.monitor }}"

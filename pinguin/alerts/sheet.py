@@ -87,7 +87,8 @@ def _facts(item: Item, now: datetime) -> Iterator[Fact]:
     if words := certificate(item.certificate):
         yield Fact("Certificate", words)
     if votes := _votes(item):
-        yield Fact("Regions" if len(item.votes) > 1 else "Region", votes)
+        own = item.kind == "pipeline"  # a region, or a channel
+        yield Fact("Concerns" if own else "Regions" if len(item.votes) > 1 else "Region", votes)
     if item.last_outage_s is not None:
         when = f", on {exact(item.last_outage_at)}" if item.last_outage_at else ""
         yield Fact("Last outage", duration(item.last_outage_s) + when)

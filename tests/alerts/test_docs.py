@@ -12,7 +12,7 @@ from pinguin.alerts import docs
 from pinguin.alerts.channels import channel_types
 from pinguin.alerts.contract import KINDS, ChannelType
 from pinguin.alerts.filters import OWN
-from pinguin.alerts.render import VARIABLES, variables
+from pinguin.alerts.render import VARIABLES, check, variables
 from pinguin.alerts.samples import SAMPLES
 from pinguin.alerts.voices import voice
 from pinguin.fields.describe import options_of
@@ -42,6 +42,14 @@ def test_the_examples_in_the_file_are_the_same_ones() -> None:
     expected: list[Any] = [dict(values) for kind in TYPES for _, values in kind.examples]
     assert objects[: len(expected)] == expected
     assert objects[-1]["version"] == 1
+
+
+@pytest.mark.parametrize(("words", "template", "sample"), docs.TEMPLATE_EXAMPLES)
+def test_every_example_of_a_template_can_be_saved(words: str, template: str, sample: str) -> None:
+    """That it makes something of its own sample is not enough: it is tried with all of them."""
+    assert words.endswith(":")
+    assert sample in SAMPLES
+    check(template, json=template.startswith('{"'))
 
 
 def test_no_example_names_a_real_host_or_secret() -> None:
