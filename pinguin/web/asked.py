@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, get_args
 from urllib.parse import parse_qsl, urlencode
 
@@ -78,7 +79,7 @@ class Asked:
         return f"{HOME}?{replace(self, **{'after': '', **changes}).query or 'sort=status'}"
 
     def with_tag(self, tag: str) -> str:
-        return self.link(tags=tuple(sorted({*self.tags, tag})))
+        return _with_tag(self, tag)
 
     def without_tag(self, tag: str) -> str:
         return self.link(tags=tuple(each for each in self.tags if each != tag))
@@ -92,6 +93,12 @@ class Asked:
     def place(self) -> Place | None:
         """After which row the page begins. Raises `InvalidInput`."""
         return _place(self.after)
+
+
+@lru_cache(maxsize=1024)
+def _with_tag(asked: Asked, tag: str) -> str:
+    """A page has it three times a row, of a few tags."""
+    return asked.link(tags=tuple(sorted({*asked.tags, tag})))
 
 
 def parse(given: MultiMixin[Any]) -> Asked:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
 from pinguin.store.history import Day
 from pinguin.wallclock import instant
-from pinguin.web.charts.view import View
+from pinguin.web.charts.view import View, stamp
 from pinguin.web.words import STATUS_WORDS, duration, number, percent
 
 DAYS = 90
@@ -48,6 +49,15 @@ class Days:
         """What each shape means: its picture by words."""
         return {words: Markup(_bar(name, 1)) for name, words in KINDS.items()}  # noqa: S704 — our own
 
+    def table(self, page: str, own_zone: str) -> Markup:
+        """A row a day, today first, each leading to the day on `page`. own_zone: what the address asks for, or ""."""
+        kept = f"&amp;zone={quote(own_zone, safe='')}" if own_zone else ""
+        rows = [
+            _row(day, f"{page}?from={_quoted(view.since)}&amp;to={_quoted(view.until)}{kept}#chart")
+            for day, view in reversed(self.rows)
+        ]
+        return Markup("".join(rows))  # noqa: S704 — numbers, and words that are escaped where they are made
+
 
 def draw(found: Sequence[Day], zone: ZoneInfo) -> Days:
     parts = [
@@ -78,6 +88,23 @@ def kind(day: Day) -> str:
     if not day.down_s:
         return "up"
     return "brief" if day.uptime > 0.99 else "long" if day.uptime > 0.9 else "down"
+
+
+def _row(day: Day, address: str) -> str:
+    worst = ""
+    if day.incident_id:
+        worst = (
+            f'<a href="/incidents/{day.incident_id}">{escape(day.message or day.reason)}</a>, {duration(day.seconds)}'
+        )
+    return (
+        f'<tr><td><a id="day-{day.day}" href="{address}">{day.day}</a></td><td class="right">{percent(day.uptime)}</td>'
+        f'<td class="right">{duration(None if day.uptime is None else day.down_s)}</td>'
+        f'<td class="right">{number(day.incidents)}</td><td class="grow">{worst}</td></tr>'
+    )
+
+
+def _quoted(moment: datetime) -> str:
+    return stamp(moment).replace(":", "%3A")
 
 
 def _view(day: Day, zone: ZoneInfo) -> View:

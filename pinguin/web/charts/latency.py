@@ -39,10 +39,10 @@ def _most(buckets: Sequence[Bucket]) -> float:
     return min(p99, OUTLIERS * p95)
 
 
-def _points(plot: Plot, run: Sequence[Bucket]) -> list[list[tuple[float, float]]]:
+def _points(plot: Plot, run: Sequence[Bucket]) -> list[list[str]]:
     places = plot.middles(run)
     heights = ([bucket.p50 for bucket in run], [bucket.p95 for bucket in run], [bucket.p99 for bucket in run])
-    return [[(x, plot.y(ms or 0)) for x, ms in zip(places, each, strict=True)] for each in heights]
+    return [plot.points(places, [ms or 0.0 for ms in each]) for each in heights]
 
 
 def _summary(buckets: Sequence[Bucket]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from pinguin.model import PHASES
@@ -13,6 +14,8 @@ from pinguin.web.charts.plot import POINTS, Chart, Plot, runs, top
 from pinguin.web.words import exact, latency
 
 COLUMNS = tuple(f"{name}_ms" for name in PHASES)
+
+_times: Callable[[Bucket], tuple[float | None, ...]] = attrgetter(*COLUMNS)
 
 
 def used(total: Latency) -> list[str]:
@@ -44,16 +47,17 @@ def draw(
 def _stacked(plot: Plot, run: Sequence[Bucket], names: Sequence[str]) -> Iterator[str]:
     places = plot.middles(run)
     heights = [0.0] * len(run)
-    lower = [(x, plot.y(0)) for x in places]
+    lower = plot.points(places, heights)
     for name in names:
-        heights = [ms + (getattr(bucket, f"{name}_ms") or 0) for ms, bucket in zip(heights, run, strict=True)]
-        upper = [(x, plot.y(ms)) for x, ms in zip(places, heights, strict=True)]
+        own = map(attrgetter(f"{name}_ms"), run)
+        heights = [below + (ms or 0.0) for below, ms in zip(heights, own, strict=True)]
+        upper = plot.points(places, heights)
         yield plot.area(upper, lower, f"p-{name}")
         lower = upper
 
 
 def _height(bucket: Bucket) -> float:
-    return sum(getattr(bucket, column) or 0.0 for column in COLUMNS)
+    return sum([ms for ms in _times(bucket) if ms])
 
 
 def _in_pairs(window: Window, buckets: Sequence[Bucket]) -> list[Bucket]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from markupsafe import Markup, escape
 
@@ -49,22 +50,24 @@ class Plot:
 
     def middles(self, buckets: Sequence[Bucket]) -> list[float]:
         """Where they are from left to right."""
-        half = timedelta(seconds=self._window.bucket_s / 2)
-        return [self.x(bucket.at + half) for bucket in buckets]
+        origin = self._window.origin - timedelta(seconds=self._window.bucket_s / 2)
+        scale = WIDTH / self._seconds
+        places = ((bucket.at - origin).total_seconds() * scale for bucket in buckets)
+        return [round(min(max(place, 0), WIDTH), 1) for place in places]
 
-    def y(self, ms: float) -> float:
-        return round(HEIGHT - min(ms / self._top, 1) * HEIGHT, 1)
+    def points(self, places: Sequence[float], heights: Sequence[float]) -> list[str]:
+        """`x y` of each. heights: in milliseconds."""
+        scale = HEIGHT / self._top
+        return [f"{x} {HEIGHT - min(ms * scale, HEIGHT):.1f}" for x, ms in zip(places, heights, strict=True)]
 
-    def area(self, upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]], name: str) -> str:
-        """Between two lines; a single point is drawn as wide as it can be seen."""
+    def area(self, upper: Sequence[str], lower: Sequence[str], name: str) -> str:
+        """Between two lines of `points`; a single point is drawn as wide as it can be seen."""
         if len(upper) == 1:
-            upper, lower = [upper[0], (upper[0][0] + 2, upper[0][1])], [lower[0], (lower[0][0] + 2, lower[0][1])]
-        outline = [f"{x} {y}" for x, y in [*upper, *reversed(lower)]]
-        return f'<path class="{name}" d="M{"L".join(outline)}z"/>'
+            upper, lower = [upper[0], _beside(upper[0])], [lower[0], _beside(lower[0])]
+        return f'<path class="{name}" d="M{"L".join(upper)}L{"L".join(reversed(lower))}z"/>'
 
-    def line(self, points: Sequence[tuple[float, float]], name: str) -> str:
-        drawn = "L".join(f"{x} {y}" for x, y in points)
-        return f'<path class="line {name}" d="M{drawn}{"" if len(points) > 1 else "h0.1"}"/>'
+    def line(self, points: Sequence[str], name: str) -> str:
+        return f'<path class="line {name}" d="M{"L".join(points)}{"" if len(points) > 1 else "h0.1"}"/>'
 
     def shades(self, spans: Sequence[Span]) -> Iterator[str]:
         """Where it was neither up nor degraded."""
@@ -80,9 +83,10 @@ class Plot:
     def hits(self, buckets: Sequence[Bucket], names: Sequence[str]) -> str:
         """What carries the tooltips: all of a bucket, with the phases `names`."""
         width = f"{max(WIDTH * self._window.bucket_s / self._seconds, 0.5):.1f}"
+        phases = [(name.replace("_", " "), attrgetter(f"{name}_ms")) for name in names]
         return "".join(
             f'<rect class="hit" x="{self.x(bucket.at)}" y="0" width="{width}" height="{HEIGHT}">'
-            f"<title>{_words(bucket, names)}</title></rect>"
+            f"<title>{_words(bucket, phases)}</title></rect>"
             for bucket in buckets
         )
 
@@ -104,17 +108,21 @@ class Plot:
         return [self._window.origin + step * column for column in range(columns + 1)]
 
 
-def _words(bucket: Bucket, names: Sequence[str]) -> str:
+def _beside(point: str) -> str:
+    x, _, y = point.partition(" ")
+    return f"{float(x) + 2} {y}"
+
+
+def _words(bucket: Bucket, phases: Sequence[tuple[str, Callable[[Bucket], float | None]]]) -> str:
     """Numbers, and words of ours: nothing to escape."""
-    parts = [exact(bucket.at)]
+    words = exact(bucket.at)
     if bucket.p50 is not None:
-        parts.append(f"p50 {latency(bucket.p50)} · p95 {latency(bucket.p95)} · p99 {latency(bucket.p99)}")
-    times = [(name, getattr(bucket, f"{name}_ms")) for name in names]
-    parts += [f"{name.replace('_', ' ')} {latency(ms)}" for name, ms in times if ms]
-    parts.append(f"{number(bucket.checks)} check{'' if bucket.checks == 1 else 's'}")
-    if bucket.down:
-        parts.append(f"{number(bucket.down)} failed")
-    return " · ".join(parts)
+        words += f" · p50 {latency(bucket.p50)} · p95 {latency(bucket.p95)} · p99 {latency(bucket.p99)}"
+    for name, of in phases:
+        if ms := of(bucket):
+            words += f" · {name} {latency(ms)}"
+    words += f" · {number(bucket.checks)} check{'' if bucket.checks == 1 else 's'}"
+    return f"{words} · {number(bucket.down)} failed" if bucket.down else words
 
 
 def runs(buckets: Sequence[Bucket], longest_gap_s: float) -> Iterator[list[Bucket]]:
