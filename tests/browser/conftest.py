@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from litestar import Litestar
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, CDPSession, Page, ViewportSize, async_playwright, expect
 
 from pinguin.broker import Broker
 from pinguin.db import Pool
 from pinguin.settings import Settings
 from pinguin.web.app import create_app
+from pinguin.web.hub import Hub
+from pinguin.web.list_news import ListNews
+from pinguin.web.service import Web
 from tests.conftest import Services
 from tests.web.conftest import PASSWORD, SECRET_KEY, account, cheap, open_pool, pool
 from tests.web.test_live import served
 
 __all__ = ["open_pool", "pool"]
 
+Look = tuple[Literal["light", "dark"], int]
+"""Colours, and how wide the window is."""
+Looks = tuple[Look, ...]
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--headless",
 ]  # fmt: skip
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
+HEIGHT = 900
+WIDE, PHONE = 1280, 390
+THREE: Looks = (("light", WIDE), ("dark", WIDE), ("light", PHONE))
+FOUR: Looks = (*THREE, ("dark", PHONE))
 
 
 def _chromium() -> str:
@@ -54,26 +67,67 @@ class Visit:
     """A page of somebody's browser, and what went wrong in it."""
 
     page: Page
+    address: str
+    look: Look
     complaints: list[str] = field(default_factory=list)
+    _wire: CDPSession | None = None
 
     async def sign_in(self, name: str = "ada") -> None:
+        """What the form sends, without looking at the form or at the page after it."""
+        answer = await self.page.request.post(
+            "/sign-in",
+            form={"name": name, "password": PASSWORD},
+            headers={"Origin": self.address},
+            max_redirects=0,
+        )
+        assert answer.status == 303, await answer.text()
+
+    async def sign_in_by_hand(self, name: str = "ada") -> None:
+        """Until there is another page."""
         await self.page.goto("/sign-in")
         await self.page.fill("#name", name)
         await self.page.fill("#password", PASSWORD)
-        await self.page.click("button.primary")
+        async with self.page.expect_navigation():
+            await self.page.click("button.primary")
         await self.page.wait_for_selector("h1")
 
-    async def shot(self, name: str) -> None:
-        ARTIFACTS.mkdir(exist_ok=True)
-        await self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+    async def looks(self, wanted: Looks = THREE) -> AsyncIterator[Look]:
+        """What is shown now in one look after the other, not loaded anew; in the end in the first of them."""
+        for look in wanted:
+            await self._look(look)
+            yield look
+        await self._look(wanted[0])
+
+    async def _look(self, look: Look) -> None:
+        (scheme, width), before = look, self.look
+        if scheme != before[0]:
+            await self.page.emulate_media(color_scheme=scheme)
+        if width != before[1]:
+            await self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.look = look
+
+    async def shot(self, name: str, *, full_page: bool = True) -> None:
+        """A picture in artifacts/, as a PNG that is quick to write rather than small."""
+        if self._wire is None:
+            self._wire = await self.page.context.new_cdp_session(self.page)
+        asked: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
+        if full_page:
+            size = (await self._wire.send("Page.getLayoutMetrics"))["cssContentSize"]
+            asked |= {"clip": {**size, "scale": 1}, "captureBeyondViewport": True}
+        made = await self._wire.send("Page.captureScreenshot", asked)
+        path = ARTIFACTS / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(made["data"]))
 
 
 @asynccontextmanager
-async def visiting(chromium: Browser, address: str, width: int = 1280, **given: Any) -> AsyncIterator[Visit]:
-    """A browser window. Errors and refused scripts or styles fail the test."""
-    context = await chromium.new_context(base_url=address, viewport=ViewportSize(width=width, height=900), **given)
-    context.set_default_timeout(15_000)
-    visit = Visit(await context.new_page())
+async def visiting(chromium: Browser, address: str, width: int = WIDE, **given: Any) -> AsyncIterator[Visit]:
+    """A browser window. Errors and refused scripts or styles fail the test. Nothing moves for the eye alone."""
+    context = await chromium.new_context(
+        base_url=address, viewport=ViewportSize(width=width, height=HEIGHT), **{"reduced_motion": "reduce", **given}
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    visit = Visit(await context.new_page(), address, (given.get("color_scheme", "light"), width))
     visit.page.on("console", lambda said: visit.complaints.append(said.text) if said.type == "error" else None)
     visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     yield visit
@@ -82,12 +136,22 @@ async def visiting(chromium: Browser, address: str, width: int = 1280, **given: 
     assert [words for words in visit.complaints if words != "[object Event]"] == []
 
 
-@pytest.fixture
-async def app(stack: Services, pool: Pool, broker: Broker) -> Litestar:
-    """A fresh one: a hub that was closed stays closed."""
+@pytest.fixture(scope="session")
+async def made(stack: Services, open_pool: Pool) -> AsyncIterator[Litestar]:
+    """To make an app and to compile its templates takes longer than most tests."""
     settings = Settings(database_url=stack.database_url, redis_url=stack.redis_url, secret_key=SECRET_KEY)
-    made = create_app(settings, pool, broker)
-    made.state.web.passwords = cheap()
+    async with Broker.connect(stack.redis_url) as broker:
+        yield create_app(settings, open_pool, broker)
+
+
+@pytest.fixture
+async def app(made: Litestar, pool: Pool, broker: Broker) -> Litestar:
+    """With nothing in it of the test before: a hub that was closed stays closed, and what was read stays read."""
+    before: Web = made.state.web
+    web = Web(before.settings, pool, broker, Hub(broker), before.types, before.registry, cheap())
+    assert made.template_engine is not None
+    web.lists = ListNews(pool, made.template_engine.engine)
+    made.state.web = web
     return made
 
 

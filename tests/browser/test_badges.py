@@ -8,11 +8,14 @@ import pytest
 from playwright.async_api import Browser
 
 from pinguin.db import Pool
-from tests.browser.conftest import visiting
+from tests.browser.conftest import PHONE, WIDE, Looks, Visit, visiting
 from tests.factory import add_monitor, fetch
 from tests.web.test_listing import set_status
 
-SCREENS = [("light", 1280, {}), ("dark", 1280, {"color_scheme": "dark"}), ("phone", 390, {"has_touch": True})]
+SCREENS: list[tuple[Looks, list[str], dict[str, Any]]] = [
+    ((("light", WIDE), ("dark", WIDE)), ["light", "dark"], {}),
+    ((("light", PHONE),), ["phone"], {"has_touch": True}),
+]
 
 
 @pytest.fixture
@@ -42,21 +45,23 @@ async def test_badges_are_opened_for_anybody_and_closed_again(chromium: Browser,
         assert answer.status == 404
 
 
-@pytest.mark.parametrize(("name", "width", "given"), SCREENS, ids=[each[0] for each in SCREENS])
+@pytest.mark.parametrize(("looks", "names", "given"), SCREENS, ids=["wide", "phone"])
 async def test_the_pages_look_right_on_every_screen(
-    chromium: Browser, address: str, monitor: int, name: str, width: int, given: dict[str, Any]
+    chromium: Browser, address: str, monitor: int, looks: Looks, names: list[str], given: dict[str, Any]
 ) -> None:
-    async with visiting(chromium, address, width, **given) as visit:
+    async with visiting(chromium, address, looks[0][1], **given) as visit:
         await visit.sign_in()
         await visit.page.goto(f"/monitors/{monitor}/badges")
-        if await visit.page.locator("text=Make a link for anybody").count():
-            await visit.page.click("text=Make a link for anybody")
-            await visit.page.wait_for_selector("text=Take the link back")
-        await visit.shot(f"badges-{name}")
+        await visit.page.click("text=Make a link for anybody")
+        await visit.page.wait_for_selector("text=Take the link back")
+        await shown(visit, "badges", looks, names)
         await visit.page.goto("/api")
         await visit.page.wait_for_selector("h1:has-text('API')")
-        await visit.shot(f"api-{name}")
-        for path in (f"/monitors/{monitor}/badges", "/api"):
-            await visit.page.goto(path)
-            wide = await visit.page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, path
+        await shown(visit, "api", looks, names)
+
+
+async def shown(visit: Visit, page: str, looks: Looks, names: list[str]) -> None:
+    left = iter(names)
+    async for _, width in visit.looks(looks):
+        assert await visit.page.evaluate("document.documentElement.scrollWidth") <= width, page
+        await visit.shot(f"{page}-{next(left)}")

@@ -65,15 +65,13 @@ async def test_the_pages_look_right_on_every_screen(chromium: Browser, address: 
         "monitor-rules": "/monitors/1/edit",
         "list-told": "/",
     }
-    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390)):
-        async with visiting(chromium, address, color_scheme=scheme, width=width) as visit:
-            await visit.sign_in()
-            for name, path in pages.items():
-                await visit.page.goto(path)
-                await visit.page.wait_for_function("document.documentElement.classList.contains('js')")
-                await visit.page.evaluate(
-                    "document.querySelectorAll('details:not(.menu)').forEach((e) => e.open = true)"
-                )
+    async with visiting(chromium, address) as visit:
+        await visit.sign_in()
+        for name, path in pages.items():
+            await visit.page.goto(path)
+            await visit.page.wait_for_function("document.documentElement.classList.contains('js')")
+            await visit.page.evaluate("document.querySelectorAll('details:not(.menu)').forEach((e) => e.open = true)")
+            async for scheme, width in visit.looks():
                 assert await visit.page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
                 await visit.shot(f"{name}-{scheme}-{width}")
 
@@ -82,6 +80,7 @@ async def test_a_channel_is_made_tried_and_chosen(chromium: Browser, address: st
     async with answering("200 OK", "thank you") as (url, heard), visiting(chromium, address) as visit:
         await visit.sign_in()
         page = visit.page
+        await page.goto("/")
         await page.get_by_role("link", name="add a channel").click()
         await expect(page.locator("main h2")).to_have_text("Nobody is told yet")
         await visit.shot("channels-none-light-1280")
@@ -125,6 +124,7 @@ async def test_all_of_it_works_without_javascript(chromium: Browser, address: st
     ) as visit:  # fmt: skip
         await visit.sign_in()
         page = visit.page
+        await page.goto("/")
         await page.get_by_role("link", name="add a channel").click()
         await page.get_by_role("link", name="Webhook").click()
         await page.fill("#f-options-url", url)

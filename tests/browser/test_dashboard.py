@@ -12,7 +12,7 @@ from pinguin.broker import Broker
 from pinguin.db import Pool, connection
 from pinguin.maintenance import Manual
 from pinguin.store import maintenance
-from tests.browser.conftest import visiting
+from tests.browser.conftest import FOUR, visiting
 from tests.browser.history import write
 from tests.factory import fetch
 from tests.web.test_live import until_open
@@ -40,15 +40,15 @@ async def lived_in(address: str, pool: Pool) -> str:
     return address
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
-async def test_it_looks(chromium: Browser, lived_in: str, scheme: str, width: int) -> None:
-    async with visiting(chromium, lived_in, color_scheme=scheme, width=width) as visit:
+async def test_it_looks(chromium: Browser, lived_in: str) -> None:
+    async with visiting(chromium, lived_in) as visit:
         await visit.sign_in()
-        await visit.page.wait_for_url("**/")
-        for title in ("Down now", "Slow", "Quiet or unknown", "Maintenance", "Ends soon", "The last outages"):
-            assert await visit.page.get_by_role("region", name=title).is_visible()
-        assert await visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        await visit.shot(f"dashboard-{scheme}-{width}")
+        await visit.page.goto("/")
+        async for scheme, width in visit.looks(FOUR):
+            for title in ("Down now", "Slow", "Quiet or unknown", "Maintenance", "Ends soon", "The last outages"):
+                assert await visit.page.get_by_role("region", name=title).is_visible()
+            assert await visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            await visit.shot(f"dashboard-{scheme}-{width}")
 
 
 async def test_it_changes_by_itself(
@@ -56,7 +56,7 @@ async def test_it_changes_by_itself(
 ) -> None:
     async with visiting(chromium, lived_in) as visit:
         await visit.sign_in()
-        await visit.page.wait_for_selector("h1")
+        await visit.page.goto("/")
         await until_open(app, 1)
         down = visit.page.get_by_role("region", name="Down now")
         await expect(down.get_by_text("Blog")).to_have_count(0)
@@ -79,5 +79,6 @@ async def test_it_changes_by_itself(
 async def test_the_first_visit(chromium: Browser, address: str) -> None:
     async with visiting(chromium, address) as visit:
         await visit.sign_in()
+        await visit.page.goto("/")
         await expect(visit.page.get_by_role("heading", level=1)).to_have_text("Nothing is watched yet")
         await visit.shot("dashboard-empty")

@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 
 from pinguin.db import Pool
 from pinguin.people import Role
-from tests.browser.conftest import visiting
+from tests.browser.conftest import PHONE, WIDE, Looks, visiting
 from tests.factory import add_monitor, fetch
 from tests.store.test_channels import add as add_channel
 from tests.store.test_push import add_push
@@ -49,23 +49,22 @@ async def full(pool: Pool, address: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("role", "scheme", "width"),
+    ("role", "looks"),
     [
-        (Role.OWNER, "light", 390),
-        (Role.OWNER, "dark", 1280),
-        (Role.OWNER, "light", 320),
-        (Role.EDITOR, "dark", 390),
-        (Role.VIEWER, "light", 390),
+        (Role.OWNER, (("light", PHONE), ("dark", WIDE), ("light", 320))),
+        (Role.EDITOR, (("dark", PHONE),)),
+        (Role.VIEWER, (("light", PHONE),)),
     ],
+    ids=[Role.OWNER, Role.EDITOR, Role.VIEWER],
 )
 async def test_every_page_fits(
-    chromium: Browser, full: str, app: Litestar, pool: Pool, role: Role, scheme: str, width: int
+    chromium: Browser, full: str, app: Litestar, pool: Pool, role: Role, looks: Looks
 ) -> None:
     name = {Role.OWNER: "ada", Role.EDITOR: "bob", Role.VIEWER: "cyd"}[role]
     if role is not Role.OWNER:
         await person(pool, name, role)
     wrong = []
-    async with visiting(chromium, full, color_scheme=scheme, width=width) as visit:
+    async with visiting(chromium, full, color_scheme=looks[0][0], width=looks[0][1]) as visit:
         await visit.sign_in(name)
         for path in [*asked(app), "/monitors/2", "/monitors/2/edit", "/channels/new?kind=email", "/nothing"]:
             if any(part in path for part in NO_PAGE):
@@ -73,8 +72,9 @@ async def test_every_page_fits(
             answer = await visit.page.goto(path)
             if answer and answer.status >= 400:
                 visit.complaints.clear()  # the browser says so
-            if found := await visit.page.evaluate(WIDER):
-                wrong.append((path, found))
             page = re.sub(r"[/?=]", "-", path.strip("/")) or "list"
-            await visit.shot(f"look/{role}-{scheme}-{width}-{page}")
+            async for scheme, width in visit.looks(looks):
+                if found := await visit.page.evaluate(WIDER):
+                    wrong.append((path, scheme, width, found))
+                await visit.shot(f"look/{role}-{scheme}-{width}-{page}")
     assert not wrong, "\n".join(map(str, wrong))

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 
 from pinguin.db import Pool, connection
 from tests.browser import history
-from tests.browser.conftest import visiting
+from tests.browser.conftest import PHONE, WIDE, Looks, visiting
 from tests.factory import add_monitor, fetch
 from tests.web.test_incidents import add_incident
 from tests.web.test_listing import add_result, set_status
@@ -100,7 +100,7 @@ async def test_a_part_of_the_chart_is_chosen_by_dragging_and_left_by_going_back(
         await plot.hover(position={"x": box["width"] / 2, "y": 60})
         await expect(page.locator("#tip")).to_contain_text("p95")
         await expect(page.locator("#live")).to_have_text("Live", timeout=SLOW)
-        await visit.shot("monitor-zoomed")  # last: it leaves styles on fields, which the policy refuses to copy
+        await visit.shot("monitor-zoomed")
 
 
 async def test_a_drag_is_given_up_with_escape_and_a_click_is_none(
@@ -145,11 +145,12 @@ async def test_the_same_without_a_mouse(chromium: Browser, address: str, monitor
         await expect(page.locator("#move-1")).to_be_focused()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
+@pytest.mark.parametrize("width", [WIDE, PHONE])
 async def test_days_hours_and_tables_on_every_screen(
-    chromium: Browser, address: str, monitors: list[int], scheme: str, width: int
+    chromium: Browser, address: str, monitors: list[int], width: int
 ) -> None:
-    async with visiting(chromium, address, width, color_scheme=scheme, timezone_id=ZONE) as visit:
+    looks: Looks = (("light", width), ("dark", width))
+    async with visiting(chromium, address, width, timezone_id=ZONE) as visit:
         await visit.sign_in()
         page = visit.page
         await page.goto(f"/monitors/{monitors[0]}?range=7d")
@@ -173,14 +174,17 @@ async def test_days_hours_and_tables_on_every_screen(
         await expect(page.locator("#days table tbody tr")).to_have_count(90)
         await page.click("#as-table")
         await expect(page.locator("#table tbody tr").first).to_be_visible(timeout=SLOW)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
-        await visit.shot(f"monitor-charts-tables-{scheme}-{width}")
+        async for scheme, _ in visit.looks(looks):
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            await visit.shot(f"monitor-charts-tables-{scheme}-{width}")
         await page.goto(f"/monitors/{monitors[1]}?range=24h&heat=90")
-        await visit.shot(f"monitor-charts-{scheme}-{width}")
+        async for scheme, _ in visit.looks(looks):
+            await visit.shot(f"monitor-charts-{scheme}-{width}")
         await page.goto(f"/monitors/{monitors[1]}/results?status=down")
-        await expect(page.locator("#found tr").first).to_be_visible()
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
-        await visit.shot(f"monitor-results-{scheme}-{width}")
+        async for scheme, _ in visit.looks(looks):
+            await expect(page.locator("#found tr").first).to_be_visible()
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            await visit.shot(f"monitor-results-{scheme}-{width}")
 
 
 async def test_a_bar_leads_to_its_day(chromium: Browser, address: str, monitors: list[int]) -> None:

@@ -38,12 +38,12 @@ async def test_the_pages_look_right_on_every_screen(chromium: Browser, address: 
         "nothing": "/monitors?q=nothing+like+it",
         "delete": f"/monitors/{monitors[0]}/delete",
     }
-    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390)):
-        async with visiting(chromium, address, color_scheme=scheme, width=width) as visit:
-            await visit.sign_in()
-            for name, path in pages.items():
-                await visit.page.goto(path)
-                await visit.page.wait_for_function("document.documentElement.classList.contains('js')")
+    async with visiting(chromium, address) as visit:
+        await visit.sign_in()
+        for name, path in pages.items():
+            await visit.page.goto(path)
+            await visit.page.wait_for_function("document.documentElement.classList.contains('js')")
+            async for scheme, width in visit.looks():
                 assert await visit.page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
                 await visit.shot(f"{name}-{scheme}-{width}")
 
@@ -159,6 +159,7 @@ async def test_a_check_is_tried_from_the_form(chromium: Browser, address: str) -
 async def test_a_chosen_theme_stays(chromium: Browser, address: str) -> None:
     async with visiting(chromium, address, color_scheme="light") as visit:
         await visit.sign_in()
+        await visit.page.goto("/")
         ground = "getComputedStyle(document.documentElement).backgroundColor"
         light = await visit.page.evaluate(ground)
         await visit.page.click("#theme")
@@ -173,7 +174,7 @@ async def test_everything_but_the_live_parts_works_without_javascript(
     chromium: Browser, address: str, pool: Pool
 ) -> None:
     async with visiting(chromium, address, java_script_enabled=False) as visit:
-        await visit.sign_in()
+        await visit.sign_in_by_hand()
         page = visit.page
         await page.goto("/monitors")
         await page.click("text=Add your first monitor")

@@ -5,7 +5,7 @@ const PLACES = { d: "/", m: "/monitors", i: "/incidents", c: "/channels", w: "/m
 let going = 0;
 
 function typing(element) {
-  return element.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable], dialog");
+  return element.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable], dialog[open]");
 }
 
 function rowOf(element) {
