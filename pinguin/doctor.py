@@ -36,7 +36,7 @@ async def doctor(settings: Settings) -> int:
         try:
             findings = await examine(settings)
         except Unavailable as error:
-            findings = [(False, f"{error}; is it running, and PINGUIN_REDIS_URL right?")]
+            findings = [(False, f"{str(error).rstrip('.')}. Is it running, and PINGUIN_REDIS_URL right?")]
         except PinguinError as error:
             findings = [(False, str(error))]
         for fine, sentence in findings:
