@@ -130,8 +130,13 @@ def _effort(condition: Condition) -> int:
 
 
 def judge(conditions: Iterable[Condition], see: See) -> list[Finding]:
-    """Every condition against what `see` gives for it."""
-    return [_judge(each, see(each)) for each in conditions]
+    """Every condition against what `see` gives for it; but nothing of one that is met and that nobody typed."""
+    found = []
+    for each in conditions:
+        value = see(each)
+        if each.line or not _is_plainly_met(each, value):
+            found.append(_judge(each, value))
+    return found
 
 
 def report(findings: Sequence[Finding], evidence: dict[str, Any], latency_ms: float) -> tuple[str, str] | None:
@@ -139,6 +144,8 @@ def report(findings: Sequence[Finding], evidence: dict[str, Any], latency_ms: fl
 
     Raises CheckFailed where a condition is not met; gives (reason, message) where only those that warn are not.
     """
+    if not findings:
+        return None  # nearly always
     shown = [finding.facts() for finding in findings if finding.condition.line]
     if shown:
         evidence["conditions"] = shown
@@ -155,6 +162,11 @@ def _told(findings: Sequence[Finding]) -> str:
     return "; ".join([finding.sentence for finding in findings[:MOST_TOLD]] + rest)
 
 
+def _is_plainly_met(condition: Condition, value: Any) -> bool:
+    """Of a condition on a single value that is there."""
+    return not (condition.measures_length or isinstance(value, (Missing, Several))) and _as_expected(condition, value)
+
+
 def _judge(condition: Condition, value: Any) -> Finding:
     if condition.measures_length:
         value = _length_of(value)
@@ -165,8 +177,6 @@ def _judge(condition: Condition, value: Any) -> Finding:
         met = condition.negated and not isinstance(value, Unreadable)
         return Finding(condition, value.words, met, "" if met else _sentence(condition, value.words))
     met = _as_expected(condition, value)
-    if met and not condition.line:
-        return Finding(condition, "", True, "")
     seen = _shown(condition, value)
     return Finding(condition, seen, met, "" if met else _sentence(condition, seen))
 

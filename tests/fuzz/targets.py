@@ -91,7 +91,7 @@ def _looked_at(rnd: Rnd, answer: Any) -> None:
             asked = parse([line], SUBJECTS)
         except (InvalidInput, ValueError):
             continue
-        judge(asked, Seen(answer, 1.0, {"dns": 1.0}, {}, {}, None, 0))
+        judge(asked, Seen(answer, 1.0, Context(5, Resources(), phases={"dns": 1.0}), {}, None, 0))
 
 
 def reader(rnd: Rnd) -> str:

@@ -17,9 +17,12 @@ MOST_ADDRESSES = 4
 
 async def dial(host: str, port: int, version: IpVersion, context: Context, watch: Stopwatch) -> Wire:
     """Connect to the first of the host's addresses that answers. Raises CheckFailed; the caller closes the wire."""
-    addresses = await find(host, port, version, context, watch)
+    addresses = _written_out(host, port, version, context) or await _looked_up(host, port, version, context, watch)
     watch.begin("waiting for the connection")
-    wire = await _first_that_answers(addresses[:MOST_ADDRESSES], context, watch)
+    if len(addresses) == 1:
+        wire = await _open(addresses[0], context, watch)
+    else:
+        wire = await _first_that_answers(addresses[:MOST_ADDRESSES], context, watch)
     watch.done("connect")
     context.evidence["address"] = str(wire.address)
     return wire
@@ -29,15 +32,24 @@ async def find(host: str, port: int, version: IpVersion, context: Context, watch
     """The addresses of `host` that may be connected to, at least one. An address that is written out takes no look-up,
     and leaves no `dns` phase. Raises CheckFailed, CheckImpossible.
     """
+    return _written_out(host, port, version, context) or await _looked_up(host, port, version, context, watch)
+
+
+def _written_out(host: str, port: int, version: IpVersion, context: Context) -> list[Address]:
+    """Empty where `host` is a name."""
     written = literal(host, port)
     if written is None:
-        watch.begin(f"resolving {host}")
-        found = await resolve(host, port, version, context.resources)
-        watch.done("dns")
-        return _permitted(host, found, context)
-    if written[0].family != FAMILIES[version] and version != "any":
+        return []
+    if version != "any" and written[0].family != FAMILIES[version]:
         raise CheckFailed("dns", f"{host} is not an IPv{version} address")
     return _permitted(host, written, context)
+
+
+async def _looked_up(host: str, port: int, version: IpVersion, context: Context, watch: Stopwatch) -> list[Address]:
+    watch.begin(f"resolving {host}")
+    found = await resolve(host, port, version, context.resources)
+    watch.done("dns")
+    return _permitted(host, found, context)
 
 
 def _permitted(host: str, found: list[Address], context: Context) -> list[Address]:

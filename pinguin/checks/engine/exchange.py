@@ -21,7 +21,11 @@ async def exchange(wire: Wire, request: bytes, watch: Stopwatch, *, head_only: b
     """Send `request` as it is, receive the whole answer. The rest is `ResponseReader`'s. Raises CheckFailed."""
     reader = ResponseReader(head_only=head_only, limit=limit, keep=keep)
     try:
-        await _ask(wire, request, watch)
+        watch.begin("sending the request")
+        # A server may answer (413, 401, a TLS alert) and close before it has read all. Its answer is what counts.
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            await wire.send(request)
+        watch.stage("waiting for the first byte")
         await _read(wire, reader, watch)
         return reader.answer()
     except OSError as error:
@@ -37,14 +41,6 @@ def broken_off(error: OSError, wire: Wire, watch: Stopwatch) -> CheckFailed | Ch
         words = error.reason.lower().replace("_", " ")
         return CheckFailed("tls", f"{wire.address} demands another client certificate, or one at all: {words}")
     return failure_of(error, str(wire.address), in_words(watch.total_ms()))
-
-
-async def _ask(wire: Wire, request: bytes, watch: Stopwatch) -> None:
-    watch.begin("sending the request")
-    # A server may answer (413, 401, a TLS alert) and close before it has read everything. Its answer is what counts.
-    with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
-        await wire.send(request)
-    watch.stage("waiting for the first byte")
 
 
 async def _read(wire: Wire, reader: ResponseReader, watch: Stopwatch) -> None:

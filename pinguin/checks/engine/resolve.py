@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
 from typing import Any, Literal
@@ -26,13 +26,19 @@ class Address:
 
     family: int
     sockaddr: tuple[Any, ...]
+    _words: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Once: what is written out is every check's.
+        words = f"[{self.ip}]:{self.sockaddr[1]}" if ":" in self.ip else f"{self.ip}:{self.sockaddr[1]}"
+        object.__setattr__(self, "_words", words)
 
     @property
     def ip(self) -> str:
         return str(self.sockaddr[0])
 
     def __str__(self) -> str:
-        return f"[{self.ip}]:{self.sockaddr[1]}" if ":" in self.ip else f"{self.ip}:{self.sockaddr[1]}"
+        return self._words
 
 
 class Resolver:

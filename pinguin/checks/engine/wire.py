@@ -62,10 +62,13 @@ class Wire:
                 await self._until(writable=True)
 
     async def send(self, data: bytes) -> None:
-        rest = memoryview(data)
+        rest: bytes | memoryview = data
         while rest:
             try:
-                rest = rest[self.sock.send(rest) :]
+                sent = self.sock.send(rest)
+                if sent == len(rest):
+                    return
+                rest = memoryview(rest)[sent:]
             except (BlockingIOError, ssl.SSLWantWriteError):
                 await self._until(writable=True)
             except ssl.SSLWantReadError:

@@ -51,23 +51,25 @@ async def _check(options: Options, context: Context, journey: Journey) -> Outcom
     answer = await journey.to_the_end()
     latency = journey.watch.total_ms()
     try:
-        degraded = report(await _findings(options, context, journey, answer, latency), context.evidence, latency)
+        seen = Seen(answer, latency, context, journey.chains, journey.target, journey.redirects)
+        if options.effort == 1 or options.effort * answer.weight <= LONG:
+            findings = judge(options.all_conditions, seen)
+        else:
+            findings = await _judge_aside(options, context, seen)
+        degraded = report(findings, context.evidence, latency)
     except CheckFailed as failure:
         failure.evidence |= _what_came(answer)
         raise
-    degraded = degraded or soon_over(
-        [link for chain in journey.chains.values() for link in chain], options.certificate_days
-    )
-    reason, message = degraded or too_slow(latency, options.slow_ms) or ("", "")
-    return Outcome(latency, degraded=(reason, journey.scrubber.text(message)) if reason else None)
+    if journey.chains and not degraded:
+        links = [link for chain in journey.chains.values() for link in chain]
+        degraded = soon_over(links, options.certificate_days)
+    degraded = degraded or too_slow(latency, options.slow_ms)
+    if degraded:
+        degraded = degraded[0], journey.scrubber.text(degraded[1])
+    return Outcome(latency, degraded=degraded)
 
 
-async def _findings(
-    options: Options, context: Context, journey: Journey, answer: Answer, latency: float
-) -> list[Finding]:
-    seen = Seen(answer, latency, context.phases, context.evidence, journey.chains, journey.target, journey.redirects)
-    if options.effort == 1 or options.effort * answer.weight <= LONG:
-        return judge(options.all_conditions, seen)
+async def _judge_aside(options: Options, context: Context, seen: Seen) -> list[Finding]:
     context.stage = "looking at the body"
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(context.resources.get(Readers).threads, judge, options.all_conditions, seen)

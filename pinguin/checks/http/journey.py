@@ -49,8 +49,8 @@ class Journey:
         request = await self._first()
         while True:
             answer = await self._hop(request)
-            again = await self._once_more(request, answer)
-            if again is None:
+            again = await self._once_more(request, answer) if answer.status == 401 else None
+            if again is None and answer.status in requests.REDIRECTS:
                 again = self._onward(request, answer)
             if again is None:
                 if self._hops:
@@ -93,9 +93,9 @@ class Journey:
         return answer
 
     async def _once_more(self, request: httpx.Request, answer: Answer) -> httpx.Request | None:
-        """The same request with what a 401 asks for, once; None where it does not, or not of us."""
+        """The same request with what `answer`, a 401, asks for, once; None where it does not, or not of us."""
         options = self._options
-        if answer.status != 401 or requests.origin(request.url) != requests.origin(options.request.url):
+        if requests.origin(request.url) != requests.origin(options.request.url):
             return None
         if options.auth == "digest" and str(request.url) not in self._challenged:
             self._challenged.add(str(request.url))
@@ -110,10 +110,8 @@ class Journey:
         return None
 
     def _onward(self, request: httpx.Request, answer: Answer) -> httpx.Request | None:
-        """Where `answer` leads to, or None where it is the answer."""
+        """Where `answer`, one of `REDIRECTS`, leads to, or None where it is the answer."""
         options = self._options
-        if answer.status not in requests.REDIRECTS:
-            return None
         wanted = bool(options.max_redirects) and not accepts(options.accepted_statuses, answer.status)
         try:
             url = requests.redirected(request, answer)

@@ -48,9 +48,7 @@ async def visit(
     request: httpx.Request, route: Route, context: Context, watch: Stopwatch, *, limit: int, keep: int
 ) -> Visit:
     """Ask `request` on a connection of its own, which is closed on every way out. Raises CheckFailed."""
-    url = request.url
-    host, secure = url.raw_host.decode("ascii"), url.scheme == "https"
-    port = url.port or DEFAULT_PORTS[url.scheme]
+    host, port, secure = _place(request)
     if route.proxy:
         await permit_behind_proxy(host, port, context)
         wire = await _reach(route.proxy, route, context, watch)
@@ -70,6 +68,16 @@ async def visit(
         return Visit(await exchange(wire, sent, watch, head_only=head_only, limit=limit, keep=keep), chain)
     finally:
         wire.close()
+
+
+def _place(request: httpx.Request) -> tuple[str, int, bool]:
+    """Host, port, and whether over TLS. Read once, as in `serialised`."""
+    found: tuple[str, int, bool] | None = request.extensions.get("place")
+    if found is None:
+        url = request.url
+        port = url.port or DEFAULT_PORTS[url.scheme]
+        found = request.extensions["place"] = (url.raw_host.decode("ascii"), port, url.scheme == "https")
+    return found
 
 
 def _speaks_http2(wire: Wire) -> bool:

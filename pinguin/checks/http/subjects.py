@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pinguin.checks.conditions import MISSING, Condition, Subject, at, read_json
+from pinguin.checks.contract import Context
 from pinguin.checks.engine.answer import Answer
 from pinguin.checks.engine.certificate import now
 from pinguin.checks.engine.chain import Link
@@ -64,24 +65,17 @@ class Seen:
         self,
         answer: Answer,
         latency_ms: float,
-        phases: Mapping[str, float],
-        evidence: Mapping[str, Any],
+        context: Context,
         chains: Mapping[str, tuple[Link, ...]],
         target: str | None,
         redirects: int,
     ) -> None:
         self._answer = answer
-        self._phases = phases
+        self._latency_ms = latency_ms
+        self._context = context
         self._chains = chains
-        self._plain: dict[str, Any] = {
-            "time": latency_ms,
-            "redirect target": target,
-            "redirects": redirects,
-            "size": answer.size,
-            "http version": answer.version,
-            "tls version": evidence.get("tls", {}).get("version"),
-            "address": evidence.get("address"),
-        }
+        self._target = target
+        self._redirects = redirects
 
     def __call__(self, condition: Condition) -> Any:
         name = condition.subject.name
@@ -97,10 +91,23 @@ class Seen:
             case "certificate":
                 value = self._days
             case _ if name.startswith("time "):
-                value = self._phases.get(name.removeprefix("time ").replace(" ", "_"))
+                value = self._context.phases.get(name.removeprefix("time ").replace(" ", "_"))
             case _:
                 value = self._plain[name]
         return MISSING if value is None else value
+
+    @cached_property
+    def _plain(self) -> dict[str, Any]:
+        evidence = self._context.evidence
+        return {
+            "time": self._latency_ms,
+            "redirect target": self._target,
+            "redirects": self._redirects,
+            "size": self._answer.size,
+            "http version": self._answer.version,
+            "tls version": evidence.get("tls", {}).get("version"),
+            "address": evidence.get("address"),
+        }
 
     @cached_property
     def _text(self) -> str:
