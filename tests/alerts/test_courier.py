@@ -58,7 +58,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> Callable[[Send], None]:
     return use
 
 
-async def tried(courier: Courier, timeout: float = 5.0, **options: Any) -> Any:
+async def tried(courier: Courier, timeout: float = 60.0, **options: Any) -> Any:
     return (await courier.deliver("odd", options, SAMPLES["down"](), timeout=timeout)).outcome
 
 
@@ -106,7 +106,7 @@ async def test_one_that_does_not_heed_its_cancellation_is_left_behind(
         return Answer("too late")
 
     kind(send)
-    outcome = await asyncio.wait_for(tried(courier, timeout=0.1), 30)
+    outcome = await asyncio.wait_for(tried(courier, timeout=0.1), 60)
     assert (outcome.ok, outcome.unsure) == (False, True)
     free.set()
 
@@ -207,9 +207,10 @@ async def test_send_a_test_sends_a_real_message_that_says_so(courier: Courier) -
 
 
 async def test_a_cancelled_delivery_leaves_nothing_running(courier: Courier, kind: Any) -> None:
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
 
     async def send(*_: Any) -> Answer:
+        begun.set()
         try:
             await asyncio.sleep(3600)
         finally:
@@ -218,11 +219,11 @@ async def test_a_cancelled_delivery_leaves_nothing_running(courier: Courier, kin
 
     kind(send)
     task = asyncio.ensure_future(tried(courier))
-    await asyncio.sleep(0.05)
+    await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.wait_for(ended.wait(), 60)
 
 
 async def test_what_is_delivered_in_part_is_remembered_for_some_messages_and_not_for_ever(
@@ -300,7 +301,7 @@ async def test_threads_that_hang_hold_up_no_other_owner(release: threading.Event
     await asyncio.wait(hanging)
     assert threads.running == MOST_EACH  # nobody waits any more; they count until they end
     release.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while threads.running:
             await asyncio.sleep(0.01)
     assert await threads.run("slow", int, "1") == 1

@@ -95,7 +95,7 @@ async def test_one_that_is_killed_is_tried_again(run: Any) -> None:
 
 async def until_gone(path: Path) -> None:
     """Until the process whose id is in the file has ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not path.exists() or not path.read_text().strip() or alive(int(path.read_text())):
             await asyncio.sleep(0.02)
 
@@ -109,9 +109,9 @@ def alive(pid: int) -> bool:
 
 async def test_one_that_hangs_is_killed_with_all_its_children(run: Any, tmp_path: Path) -> None:
     child = tmp_path / "child"
-    outcome = await run(f"sleep 3600 & echo $! > {child}; echo so far; trap '' TERM INT; wait; sleep 3600", timeout_s=1)
+    outcome = await run(f"sleep 3600 & echo $! > {child}; echo so far; trap '' TERM INT; wait; sleep 3600", timeout_s=3)
     assert (outcome.ok, outcome.permanent, outcome.unsure) == (False, False, True)
-    assert outcome.answer == "notify was killed after 1 s: so far"
+    assert outcome.answer == "notify was killed after 3 s: so far"
     await until_gone(child)
 
 
@@ -149,7 +149,7 @@ async def test_it_leaves_no_descriptor_behind(run: Any) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for text in ("exit 0", "exit 1", "sleep 30"):
         await run(text, timeout_s=1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(os.listdir("/proc/self/fd")) > before:
             await asyncio.sleep(0.02)
 

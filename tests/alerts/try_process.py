@@ -22,9 +22,9 @@ async def main() -> None:
     keys = Keys.of(settings)
     print(settings, keys, courier)
     for kind, options in json.loads(sys.stdin.readline()):
-        delivery = await courier.deliver(kind, options, SAMPLES["down"](), timeout=3.0)
+        delivery = await courier.deliver(kind, options, SAMPLES["down"](), timeout=60.0)
         print(kind, delivery)
-        print(await courier.send_test(kind, options, "ops", timeout=3.0))
+        print(await courier.send_test(kind, options, "ops", timeout=60.0))
     await courier.close()
 
 

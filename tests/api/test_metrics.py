@@ -123,8 +123,9 @@ async def test_strangers_read_nothing_of_monitors(
 
 
 async def test_one_query_however_many_monitors_and_scrapes(
-    fresh: Litestar, owner: Program, pool: Pool, statements: Statements
+    fresh: Litestar, owner: Program, pool: Pool, statements: Statements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("pinguin.web.monitor_metrics.KEPT_S", 600)
     for number in range(5):
         await add_monitor(pool, name=f"m{number}")
     await owner.get("/metrics")

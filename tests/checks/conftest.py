@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -13,8 +12,7 @@ from pinguin.checks import check_type
 from pinguin.checks.contract import Resources
 from pinguin.checks.engine.readiness import readiness
 from pinguin.checks.runner import Report, run
-from pinguin.lifecycle import cancel
-from pinguin.worker.pulse import Pulse
+from tests.turns import turning
 
 Check = Callable[..., Coroutine[Any, Any, Report]]
 
@@ -31,23 +29,17 @@ async def resources() -> AsyncIterator[Resources]:
 async def check(resources: Resources) -> AsyncIterator[Check]:
     """`await check("http", timeout=2, url=…)`: one check, as the worker runs it.
 
-    Where this process stood still meanwhile, a timeout is no evidence, and the check is made again. The default is a
-    timeout that only a target that never answers can reach.
+    A check that lost much of its timeout to something else on this machine is made again. The default is a timeout
+    that only a target that never answers can reach.
     """
-    pulse = Pulse()
-    beating = asyncio.create_task(pulse.run())
+    async with turning() as turns:
 
-    async def one(type_name: str, /, timeout: float = 60.0, **options: Any) -> Report:
-        kind = check_type(type_name)
-        parsed = kind.parse(options)
-        while True:
-            began = monotonic()
-            report = await run(kind, parsed, timeout, resources)
-            if report.reason != "timeout" or not pulse.stood_still(began):
-                return report
+        async def one(type_name: str, /, timeout: float = 60.0, **options: Any) -> Report:
+            kind = check_type(type_name)
+            parsed = kind.parse(options)
+            return await turns.undisturbed(lambda: run(kind, parsed, timeout, resources), timeout)
 
-    yield one
-    await cancel(beating)
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -279,11 +279,11 @@ def test_a_path_that_visits_too_much_ends_soon() -> None:  # TRAP 19
     document: Any = 0
     for _ in range(9):
         document = [document] * 7  # 40 million values, if somebody walked them all
-    started = time.perf_counter()
+    started = time.process_time()
     seen = at(document, path("$..a..b..c"))
     assert isinstance(seen, Unreadable)
     assert "narrower path" in seen.words
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_document_that_is_too_deep_for_the_path() -> None:
@@ -296,15 +296,15 @@ def test_a_document_that_is_too_deep_for_the_path() -> None:
 
 @pytest.mark.parametrize("source", [r"(a+)+$", r"(a|a)*$", r"(a|aa)+$", r"([a-z]+)*\d", r"(.*a){20}"])
 def test_expressions_that_hang_other_engines_end_soon(source: str) -> None:  # TRAP 19
-    started = time.perf_counter()
+    started = time.process_time()
     pattern(source).found_in("a" * 200_000 + "!")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_costly_expression_looks_at_less_of_the_text() -> None:  # TRAP 19
     costly = pattern("[ab]*a[ab]{900}c")
     text = "ab" * (EFFORT // costly.steps)
-    started = time.perf_counter()
+    started = time.process_time()
     assert not costly.found_in(text + "c")
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert pattern("c$").found_in(text + "c")

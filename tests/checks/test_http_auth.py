@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import re
 from base64 import b64encode
 from typing import Any
@@ -168,14 +169,18 @@ async def test_oauth_fetches_a_token_once_for_all_checks(check: Check) -> None:
 
 
 async def test_parallel_checks_wait_for_one_token(check: Check) -> None:
-    provider = Provider()
-    provider.delay = 0.1
+    """The token is not the target's time. This machine may be busy in some of five tries."""
+    provider, slowest = Provider(), list[float]()
+    provider.delay = 0.5
     async with serving(provider) as token, serving(answering(page())) as port:
-        reports = await asyncio.gather(*(check("http", **client(token, port)) for _ in range(20)))
+        while len(slowest) < 5 and min(slowest, default=math.inf) >= 400:
+            more = {"oauth_scope": f"try{len(slowest)}"}
+            reports = await asyncio.gather(*(check("http", **client(token, port, **more)) for _ in range(20)))
+            assert {report.status for report in reports} == {Status.UP}
+            slowest.append(max(report.latency_ms or math.inf for report in reports))
+            assert len(provider.seen) == len(slowest)
 
-    assert {report.status for report in reports} == {Status.UP}
-    assert len(provider.seen) == 1
-    assert all(report.latency_ms < 90 for report in reports if report.latency_ms)  # the token is not the target's time
+    assert min(slowest) < 400
 
 
 async def test_a_token_that_the_server_refuses_is_fetched_anew_once(check: Check) -> None:

@@ -155,7 +155,7 @@ def report_of(check: Check) -> Callable[..., Awaitable[Report]]:
                     "proxy_username": "me",
                     "proxy_password": SECRETS["proxy_password"],
                 }
-            return await check("http", timeout=0.15 if handler is silent else 2.0, **whole)
+            return await check("http", timeout=0.15 if handler is silent else 60, **whole)
 
     return one
 

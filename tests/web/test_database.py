@@ -88,7 +88,7 @@ async def test_pages_answer_while_the_database_hangs_and_come_back(
     app = create_app(Settings(redis_url=stack.redis_url), through, broker)
     async with browser(app) as client:
         await signed_in(client, pool, await account(pool))
-        waits = []
+        waits: list[float] = []
         while len(waits) < 5 and min(waits, default=math.inf) >= LONG_S + 1:  # the machine may be busy in one or two
             await until_it_answers(client)
             way.hang()
