@@ -131,7 +131,7 @@ async def latency(conn: Connection, window: Window) -> tuple[list[Bucket], Laten
 async def spans(conn: Connection, window: Window) -> list[Span]:
     """What its status was when, oldest first."""
     async with conn.cursor(row_factory=class_row(Span)) as cursor:
-        await cursor.execute(_SQL["spans"], window.parameters(), prepare=False)
+        await cursor.execute(_SQL["spans"], window.parameters())
         return await cursor.fetchall()
 
 

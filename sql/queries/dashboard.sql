@@ -5,19 +5,22 @@
 -- the newest before the older. What is in maintenance is no trouble.
 with resting as materialized (
   select monitor_id from monitors_in_maintenance(now())
-), ranked as (
-  select s.monitor_id, s.status, s.since, s.reason, s.message, s.latency_ms, i.id as incident_id, i.acknowledged_by,
-    count(*) over (partition by s.status) as in_all, row_number() over (
-      partition by s.status order by i.acknowledged_at is not null, s.since desc, s.monitor_id desc) as place
-  from monitor_states s
-  left join incidents i on i.id = s.incident_id
-  where s.status in ('down', 'degraded', 'unknown') and s.monitor_id not in (select monitor_id from resting)
+), cared_for as materialized (
+  select id, acknowledged_by from incidents where ended_at is null and acknowledged_at is not null
 )
-select r.monitor_id, m.name, r.status::text as status, r.since, r.reason, r.message, r.latency_ms, r.incident_id,
+select r.monitor_id, m.name, kind.status::text as status, r.since, r.reason, r.message, r.latency_ms, r.incident_id,
   r.acknowledged_by, r.in_all
-from ranked r join monitors m on m.id = r.monitor_id
-where r.place <= %(most)s
-order by r.status, r.place
+from unnest(array['down', 'degraded', 'unknown']::monitor_status[]) kind (status)
+cross join lateral (
+  select s.monitor_id, s.since, s.reason, s.message, s.latency_ms, s.incident_id, c.acknowledged_by,
+    count(*) over () as in_all, c.id is not null as cared
+  from monitor_states s
+  left join cared_for c on c.id = s.incident_id
+  where s.status = kind.status and s.monitor_id not in (select monitor_id from resting)
+  order by cared, s.since desc, s.monitor_id desc
+  limit %(most)s) r
+join monitors m on m.id = r.monitor_id
+order by kind.status, r.cared, r.since desc, r.monitor_id desc
 
 -- name: reasons
 -- Why monitors are down, and how many for each reason, the most common first.
@@ -37,12 +40,21 @@ order by p.started_at desc, p.id desc
 limit %(most)s
 
 -- name: expiring
--- Certificates and registrations that end soon, or have ended; of monitors that still see them.
-select e.monitor_id, m.name, e.kind, e.expires_at, e.subject, e.expires_at <= now() as over, count(*) over () as in_all
-from monitor_expiries e join monitors m on m.id = e.monitor_id
-where e.expires_at < now() + %(within)s and e.seen_at > now() - interval '3 days' and m.enabled and m.archived_at is null
-order by e.expires_at, e.monitor_id
-limit %(most)s
+-- Certificates and registrations that end soon, or have ended; of monitors that still see them. Who is switched off or
+-- deleted is paused.
+with idle as materialized (
+  select monitor_id from monitor_states where status = 'paused'
+), soon as (
+  select e.monitor_id, e.kind, e.expires_at, e.subject, count(*) over () as in_all
+  from monitor_expiries e
+  where e.expires_at < now() + %(within)s and e.seen_at > now() - interval '3 days'
+    and e.monitor_id not in (select monitor_id from idle)
+  order by e.expires_at, e.monitor_id
+  limit %(most)s
+)
+select s.monitor_id, m.name, s.kind, s.expires_at, s.subject, s.expires_at <= now() as over, s.in_all
+from soon s join monitors m on m.id = s.monitor_id
+order by s.expires_at, s.monitor_id
 
 -- name: maintenance
 -- Windows that run, and the next ones.

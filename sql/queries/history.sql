@@ -130,77 +130,16 @@ order by at, id
 -- name: account
 -- Where the time of a window went, in seconds by uptime's policy; uptime() gives the same share. And its incidents.
 select up_s / nullif(up_s + down_s, 0) as uptime, up_s, down_s, maintenance_s, other_s, incidents
-from (
-  select coalesce(sum(seconds) filter (where status in ('up', 'degraded')), 0) as up_s,
-    coalesce(sum(seconds) filter (where status = 'down'), 0) as down_s,
-    coalesce(sum(seconds) filter (where status = 'maintenance'), 0) as maintenance_s,
-    coalesce(sum(seconds) filter (where status in ('unknown', 'pending', 'paused')), 0) as other_s
-  from status_seconds(array[%(monitor)s]::bigint[], %(since)s, %(until)s)) spent
+from monitor_spent(%(monitor)s, array[%(since)s]::timestamptz[], array[%(until)s]::timestamptz[])
 cross join (
   select count(*) as incidents
   from incidents
   where monitor_id = %(monitor)s and started_at < %(until)s and coalesce(ended_at, 'infinity') > %(since)s) counted
 
 -- name: days
--- Uptime by calendar day of a zone, by the policy of uptime(): what is up and down, less the maintenance that uptime
--- leaves out, cut at the zone's midnights. And each day's incidents, with the one that took most of it.
-with bounds as (
-  select last - (%(days)s::integer - 1) as first, last,
-    (last - (%(days)s::integer - 1))::timestamp at time zone %(zone)s as starts
-  from (select (%(now)s::timestamptz at time zone %(zone)s)::date as last) today
-), changes as (
-  select t.to_status as status, greatest(t.at, b.starts) as starts,
-    least(lead(t.at, 1, 'infinity') over (order by t.at, t.id), %(now)s::timestamptz) as ends
-  from bounds b
-  cross join lateral (
-    (select at, id, to_status from transitions
-      where monitor_id = %(monitor)s and at <= b.starts order by at desc, id desc limit 1)
-    union all
-    select at, id, to_status from transitions
-    where monitor_id = %(monitor)s and at > b.starts and at < %(now)s) t
-), kept as (
-  select status = 'down' as down, range_agg(tstzrange(starts, ends)) - coalesce((
-      select windows from bounds b, monitor_windows(array[%(monitor)s]::bigint[], b.starts, %(now)s::timestamptz)),
-    '{}') as spans
-  from changes
-  where starts < ends and status in ('up', 'degraded', 'down')
-  group by 1
-), pieces as (
-  select down, day::date as day, least(upper(span), (day + interval '1 day') at time zone %(zone)s)
-    - greatest(lower(span), day at time zone %(zone)s) as length
-  from kept
-  cross join unnest(spans) span
-  cross join lateral generate_series(date_trunc('day', lower(span) at time zone %(zone)s),
-    upper(span) at time zone %(zone)s, interval '1 day') day
-), spent as (
-  select day, coalesce(sum(extract(epoch from length)) filter (where not down), 0)::double precision as up_s,
-    coalesce(sum(extract(epoch from length)) filter (where down), 0)::double precision as down_s
-  from pieces
-  where length > interval '0'
-  group by day
-), cases as (
-  select day::date as day, i.id, i.reason, i.message, least(coalesce(i.ended_at, %(now)s), (day + interval '1 day') at time zone %(zone)s)
-    - greatest(i.started_at, day at time zone %(zone)s) as length
-  from bounds b
-  join incidents i on i.monitor_id = %(monitor)s and i.started_at < %(now)s
-    and coalesce(i.ended_at, 'infinity') > b.starts
-  cross join lateral generate_series(date_trunc('day', greatest(i.started_at, b.starts) at time zone %(zone)s),
-    least(coalesce(i.ended_at, %(now)s), %(now)s) at time zone %(zone)s, interval '1 day') day
-), worst as (
-  select distinct on (day) day, id, reason, message, extract(epoch from length)::double precision as seconds,
-    count(*) over (partition by day) as incidents
-  from cases
-  where length > interval '0'
-  order by day, length desc, id
-)
-select each.day::date as day, s.up_s / nullif(s.up_s + s.down_s, 0) as uptime, coalesce(s.up_s, 0) as up_s,
-  coalesce(s.down_s, 0) as down_s, coalesce(w.incidents, 0) as incidents, w.id as incident_id, w.reason, w.message,
-  w.seconds
-from bounds b
-cross join lateral generate_series(b.first, b.last, interval '1 day') each (day)
-left join spent s on s.day = each.day::date
-left join worst w on w.day = each.day::date
-order by each.day
+-- Uptime by calendar day of a zone. And each day's incidents, with the one that took most of it.
+select day, uptime, up_s, down_s, incidents, incident_id, reason, message, seconds
+from monitor_days(%(monitor)s, %(zone)s, %(days)s, %(now)s)
 
 -- name: hours
 -- Uptime by weekday (1: Monday) and hour of a zone, over its last days. In half hours, because zones are shifted by them.

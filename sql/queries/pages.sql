@@ -19,8 +19,10 @@ select monitor_id, uptime from uptime(%(monitors)s::bigint[], now() - interval '
 
 -- name: uptimes
 -- One monitor's uptime, weighted by time, over the four windows that people ask for.
-select w.label, u.uptime, u.up_s, u.down_s, u.unmonitored_s
-from (values (1, '24 h', interval '24 hours'), (2, '7 d', interval '7 days'), (3, '30 d', interval '30 days'),
-  (4, '1 y', interval '365 days')) w (place, label, span)
-left join lateral uptime(array[%(monitor)s]::bigint[], now() - w.span, now()) u on true
+select w.label, s.up_s / nullif(s.up_s + s.down_s, 0) as uptime, s.up_s, s.down_s,
+  s.maintenance_s + s.other_s as unmonitored_s
+from (values (1, '24 h'), (2, '7 d'), (3, '30 d'), (4, '1 y')) w (place, label)
+left join monitor_spent(%(monitor)s,
+  array[now() - interval '24 hours', now() - interval '7 days', now() - interval '30 days', now() - interval '365 days'],
+  array[now(), now(), now(), now()]) s on s.place = w.place and s.known
 order by w.place

@@ -44,8 +44,8 @@ select count(*) from monitor_states where status = 'unknown' and reason = 'offli
 
 -- name: regions
 -- Where there is something to check.
-select distinct region from monitors, unnest(regions) region
-where enabled and not passive and archived_at is null
+select distinct region
+from (select distinct regions from monitors where enabled and not passive and archived_at is null) m, unnest(m.regions) region
 
 -- name: end_problems
 -- What was wrong and is not any more.
