@@ -74,8 +74,8 @@ async def trial(system: System, fault: Fault, hold_s: float, lead_s: float = 5, 
     await system.healthy(over, within_s=90)
     healed = time.time()
     end = await _between_seconds(after=tail_s)
-    await asyncio.sleep(2)  # for the results of the last slots
     await system.healthy(end)
+    await asyncio.sleep(1)  # for what a worker does that stood still
     reruns = (await system.broker.counters()).get("reaped", 0) - (0 if fault.forgets else reaped)
     account = await _ask(system, fault, cost, (start, end), reruns + cost.reruns)
     wrong = [*cost.wrong, *(f"no pipeline incident {code!r}" for code in fault.raises if code not in account.pipeline)]

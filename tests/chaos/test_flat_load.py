@@ -1,21 +1,10 @@
-"""Load is flat by construction: over a minute in SQL, and second by second at the target. TRAP 13."""
+"""Load is flat by construction. TRAP 13. Second by second under real processes: in test_faults.py."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections import Counter
-from collections.abc import AsyncIterator
-
-import pytest
-
 from pinguin.db import Pool
-from tests.chaos.system import System, kill, running
-from tests.data_folder import data_folder
+from tests.chaos.flat import PEAK_TO_MEAN
 from tests.factory import fetch
-
-MONITORS, INTERVAL_S = 300, 2
-PEAK_TO_MEAN = 1.3
 
 
 async def test_a_thousand_monitors_of_one_minute_are_due_at_different_seconds(pool: Pool) -> None:
@@ -26,33 +15,3 @@ async def test_a_thousand_monitors_of_one_minute_are_due_at_different_seconds(po
     ((peak, seconds),) = await fetch(pool, sql)
     assert seconds == 60
     assert peak <= PEAK_TO_MEAN
-
-
-@pytest.fixture(scope="module")
-async def flat(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    async with running(await data_folder(tmp_path_factory, "flat"), [(INTERVAL_S, MONITORS)]) as started:
-        yield started
-
-
-async def peak_to_mean(system: System, seconds: int) -> float:
-    """Of the slots that were dispatched in the next seconds."""
-    start = int(time.time()) + 1
-    await asyncio.sleep(seconds + 2)
-    sql = (
-        "select extract(epoch from scheduled_at)::bigint, count(*) from results "
-        "where scheduled_at >= to_timestamp(%s) and scheduled_at < to_timestamp(%s) group by 1"
-    )
-    counts = Counter(dict(await system.ask(sql, (start, start + seconds))))
-    return max(counts.values()) / (sum(counts.values()) / seconds)
-
-
-@pytest.mark.parametrize("before", ["nothing", "restart", "flush"])
-async def test_no_second_has_much_more_than_its_share(flat: System, before: str) -> None:
-    if before == "restart":
-        for name in ("scheduler-1", "scheduler-2"):
-            await kill(flat.children[name])
-    if before == "flush":
-        await flat.redis.flushall()
-    if before != "nothing":
-        await asyncio.sleep(4)
-    assert await peak_to_mean(flat, 6) <= PEAK_TO_MEAN

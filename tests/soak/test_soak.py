@@ -1,11 +1,10 @@
-"""Half a minute of the soak; `python -m tests.soak --minutes 20` is the whole."""
+"""Twenty seconds of the soak, four rounds of every target; `python -m tests.soak --minutes 20` is the whole."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.data_folder import data_folder
 from tests.soak.__main__ import bounds
 from tests.soak.run import grown, soak
 
@@ -18,8 +17,8 @@ def test_growth_is_that_of_thirds(samples: list[float], more: float) -> None:
     assert grown(samples) == more
 
 
-async def test_a_worker_stays_flat_among_hostile_targets(tmp_path: Path) -> None:
-    figures = await soak(tmp_path / "data", seconds=30, rate=120, say=print)
+async def test_a_worker_stays_flat_among_hostile_targets(tmp_path_factory: pytest.TempPathFactory) -> None:
+    figures = await soak(await data_folder(tmp_path_factory, "soak"), seconds=20, rate=120, say=print)
     # So short a time says nothing of slots at its edges, nor of a slow growth among checks that come and go; and not
     # every hostile target has its turn.
     sure = [bound for bound in bounds(figures) if not bound.what.startswith(("share", "files grown", "kinds"))]
