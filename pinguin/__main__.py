@@ -73,7 +73,7 @@ async def _worker(settings: Settings, arguments: argparse.Namespace) -> int:
       PINGUIN_REGION=eu-west pinguin worker         takes the jobs of that region
       PINGUIN_WORKER_CONCURRENCY=50 pinguin worker  runs at most 50 checks at the same time
       PINGUIN_WORKER_CANARIES=10.0.0.1:443 pinguin worker
-                                                    while that does not answer, checks that reach nobody are unknown, not down
+                                                    checks that reach nobody are unknown while it is silent
     """
     if arguments.processes > 1:
         from pinguin.processes import many
