@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -48,16 +49,15 @@ def marks(beats: Sequence[Beat], interval_s: int | None, *, live: bool, now: dat
     beats: newest first. interval_s: None where results come when they come. live: results are expected by now, so a
     silence at the end is shown as well.
     """
-    ordered = sorted(beats, key=_at)
-    slots = [_slot(list(group)) for _, group in groupby(ordered, _at)]
     found: list[Mark] = []
     previous: datetime | None = None
-    for at, mark in slots:
-        if previous is not None and _silent(at - previous, interval_s):
+    widest = None if interval_s is None else timedelta(seconds=interval_s * 1.6)
+    for at, group in groupby(sorted(beats, key=_at), _at):
+        if previous is not None and widest is not None and at - previous > widest:
             found.append(Mark("none", f"no result between {exact(previous)} and {exact(at)}"))
-        found.append(mark)
+        found.append(_slot(at, list(group)))
         previous = at
-    if live and previous is not None and _silent((now or datetime.now(UTC)) - previous, interval_s, patience=2.5):
+    if live and previous is not None and interval_s is not None and _silent(previous, interval_s, now):
         found.append(Mark("none", f"no result since {exact(previous)}"))
     return found[-BEATS:]
 
@@ -67,7 +67,7 @@ def bar(found: Sequence[Mark]) -> Markup:
     padding = BEATS - len(found)
     drawn = _VOID[:padding]
     drawn += [
-        f"{_DRAWN[status][place]}<title>{escape(words)}</title></path>"
+        f"{_DRAWN[status][place]}<title>{escape(words) if _RISKY(words) else words}</title></path>"
         for place, (status, words) in enumerate(found, padding)
     ]
     width = BEATS * STEP
@@ -86,12 +86,15 @@ def summary(found: Sequence[Mark]) -> str:
     return f"Last {len(found)} checks: {', '.join(words)}"
 
 
+_RISKY = re.compile(r"[&<>\"']").search
+"""What has to be escaped; most words do not."""
+
 _at = itemgetter(Beat._fields.index("scheduled_at"))
 
 
-def _slot(beats: Sequence[Beat]) -> tuple[datetime, Mark]:
+def _slot(at: datetime, beats: Sequence[Beat]) -> Mark:
     worst = beats[0] if len(beats) == 1 else min(beats, key=lambda beat: _WORST.index(beat.status))
-    _, at, region, status, reason, message, ms = worst
+    _, _, region, status, reason, message, ms = worst
     words = f"{exact(at)} · {STATUS_WORDS[status]}"
     if len(beats) > 1:
         words += f" · worst of {len(beats)} regions, in {region}"
@@ -99,8 +102,8 @@ def _slot(beats: Sequence[Beat]) -> tuple[datetime, Mark]:
         words += f" · {latency(ms)}"
     if reason:
         words += f" · {reason}: {message}" if message else f" · {reason}"
-    return at, Mark(status, words)
+    return Mark(status, words)
 
 
-def _silent(gap: timedelta, interval_s: int | None, patience: float = 1.6) -> bool:
-    return interval_s is not None and gap.total_seconds() > interval_s * patience + (30 if patience > 2 else 0)
+def _silent(previous: datetime, interval_s: int, now: datetime | None) -> bool:
+    return ((now or datetime.now(UTC)) - previous).total_seconds() > interval_s * 2.5 + 30
