@@ -61,7 +61,9 @@ async def deliver(courier: Courier) -> AsyncIterator[Deliver]:
         yield one
 
 
-async def tried_by_a_process(tries: Sequence[tuple[str, Mapping[str, Any]]], key: str, scripts: Path) -> str:
+async def tried_by_a_process(
+    tries: Sequence[tuple[str, Mapping[str, Any]]], key: str, scripts: Path, timeout: float = 60.0
+) -> str:
     """What a process like a worker writes that delivers with these kinds and options, and sends a test with each."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -78,6 +80,6 @@ async def tried_by_a_process(tries: Sequence[tuple[str, Mapping[str, Any]]], key
         },
         cwd=ROOT,
     )
-    out, _ = await process.communicate(json.dumps(tries).encode() + b"\n")
+    out, _ = await process.communicate(json.dumps([timeout, tries]).encode() + b"\n")
     assert process.returncode == 0, out.decode()
     return out.decode()

@@ -86,7 +86,7 @@ async def test_a_process_that_tries_them_writes_none(scripts: Path, sealed: bool
             for port in (mail, free_port(), reset) if name == "email" else (echo, reset, free_port()):
                 values = options(name, port)
                 tries.append((name, keys.seal_fields(values, kind.options, PLACE) if sealed else values))
-        written = await tried_by_a_process(tries, KEY, scripts)
+        written = await tried_by_a_process(tries, KEY, scripts, timeout=3.0)
     assert written.count("Outcome(ok=False") == 2 * len(tries)
     assert "[secret]" in written
     assert "canary" not in written

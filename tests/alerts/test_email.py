@@ -175,6 +175,7 @@ async def test_codes_from_500_end_the_tries_and_from_400_do_not(
     assert (outcome.ok, outcome.permanent, outcome.unsure) == (False, permanent, False)
     assert answer in outcome.answer
     assert outcome.status == int(answer[:3])
+    assert outcome.alone is (permanent and verb in ("DATA", "."))  # another message may be taken
 
 
 # Logins and TLS

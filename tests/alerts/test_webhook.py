@@ -160,6 +160,15 @@ async def test_a_status_ends_the_tries_or_does_not(deliver: Deliver, status: int
     assert outcome.answer.endswith(": because")
 
 
+@pytest.mark.parametrize(
+    ("status", "alone"),
+    [(400, True), (413, True), (422, True), (401, False), (404, False), (410, False), (418, False), (503, False)],
+)
+async def test_a_status_is_about_the_message_or_about_the_channel(deliver: Deliver, status: int, alone: bool) -> None:
+    async with serving(recording([], page(b"because", f"{status} Whatever"))) as port:
+        assert (await deliver("webhook", url=f"http://127.0.0.1:{port}/")).alone is alone
+
+
 async def test_410_is_gone_for_good(deliver: Deliver) -> None:
     async with serving(recording([], page(b"", "410 Gone"))) as port:
         outcome = await deliver("webhook", url=f"http://127.0.0.1:{port}/")

@@ -1,4 +1,6 @@
-"""A process that tries channels as a worker does: on its event loop, with its logs. The options come on its input."""
+"""A process that tries channels as a worker does: on its event loop, with its logs. The seconds that each try has, and
+the options, come on its input.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,11 @@ async def main() -> None:
     courier = Courier(settings)
     keys = Keys.of(settings)
     print(settings, keys, courier)
-    for kind, options in json.loads(sys.stdin.readline()):
-        delivery = await courier.deliver(kind, options, SAMPLES["down"](), timeout=60.0)
+    timeout, tries = json.loads(sys.stdin.readline())
+    for kind, options in tries:
+        delivery = await courier.deliver(kind, options, SAMPLES["down"](), timeout=timeout)
         print(kind, delivery)
-        print(await courier.send_test(kind, options, "ops", timeout=60.0))
+        print(await courier.send_test(kind, options, "ops", timeout=timeout))
     await courier.close()
 
 
