@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import suppress
+from time import perf_counter
 
 from pinguin.checks.engine.answer import Answer
 from pinguin.checks.engine.failures import failure_of
@@ -45,7 +46,7 @@ def broken_off(error: OSError, wire: Wire, watch: Stopwatch) -> CheckFailed | Ch
 
 async def _read(wire: Wire, reader: ResponseReader, watch: Stopwatch) -> None:
     data = await wire.receive()
-    watch.done("first_byte")
+    arrived = watch.done("first_byte")
     watch.stage("reading the answer")
     since_breath = 0
     while data:
@@ -59,6 +60,7 @@ async def _read(wire: Wire, reader: ResponseReader, watch: Stopwatch) -> None:
             since_breath = 0
             await asyncio.sleep(0)
         data = await wire.receive()
+        arrived = perf_counter()
     else:
         reader.end()
-    watch.done("transfer")
+    watch.done("transfer", arrived)  # what reading it took us is no time of the server's

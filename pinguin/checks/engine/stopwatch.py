@@ -25,11 +25,17 @@ class Stopwatch:
         """What the check waits for from now on, for the sentence of a timeout."""
         self._context.stage = words
 
-    def done(self, phase: str) -> None:
-        now = perf_counter()
+    def done(self, phase: str, at: float | None = None) -> float:
+        """When that was. at: when it ended, where we have done more since (`perf_counter`)."""
+        now = perf_counter() if at is None else at
         phases = self._context.phases
         phases[phase] = phases.get(phase, 0.0) + (now - self._mark) * 1000
         self._mark = now
+        return now
+
+    def last_ms(self) -> float:
+        """Milliseconds from the start of the check to the end of its last phase."""
+        return (self._mark - self.started) * 1000
 
     def total_ms(self) -> float:
         """Milliseconds since the check began."""

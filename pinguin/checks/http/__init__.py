@@ -1,6 +1,6 @@
 """Asks for a web page or an API's answer, over HTTP/1.1 or HTTP/2, each time on a fresh connection.
 
-The latency is the time from the start of the look-up to the end of the last answer's body, redirects and their
+The latency is the time from the start of the look-up to the arrival of the last answer's end, redirects and their
 connections included. A token that has to be fetched before is not.
 """
 
@@ -49,7 +49,7 @@ async def check(options: Options, context: Context) -> Outcome:
 
 async def _check(options: Options, context: Context, journey: Journey) -> Outcome:
     answer = await journey.to_the_end()
-    latency = journey.watch.total_ms()
+    latency = journey.watch.last_ms()
     try:
         seen = Seen(answer, latency, context, journey.chains, journey.target, journey.redirects)
         if options.effort == 1 or options.effort * answer.weight <= LONG:

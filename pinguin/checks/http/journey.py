@@ -138,7 +138,9 @@ class Journey:
         self._earlier = phases
         hop = {"url": requests.shown(request.url), "status": answer.status}
         where = evidence.get("address") or evidence.get("proxy")
-        self._hops.append({**hop, "address": where, "phases": {name: ms for name, ms in spent.items() if ms}})
+        # What came in one piece took no time to transfer, but was transferred.
+        took = {name: ms for name, ms in spent.items() if ms or name == "transfer"}
+        self._hops.append({**hop, "address": where, "phases": took})
         evidence["hops"] = self._hops
 
     def _endless(self, onward: httpx.URL) -> CheckFailed:
