@@ -155,7 +155,14 @@ class NotDelivered(Exception):
 
 
 class Refused(NotDelivered):
-    """Not delivered, and it will not be however often it is tried: no such address, wrong key, gone."""
+    """Not delivered, and it will not be however often it is tried: no such address, wrong key, gone.
+
+    alone: it is this message that is refused (too large, not understood), and another may be taken.
+    """
+
+    def __init__(self, answer: Answer | str, *, alone: bool = False) -> None:
+        super().__init__(answer)
+        self.alone = alone
 
 
 class Failed(NotDelivered):
@@ -239,7 +246,7 @@ class ChannelType:
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a try ended. answer: what the provider said, scrubbed, at most `MOST_ANSWER` characters.
 
-    permanent, unsure, retry_after_s: as `Refused` and `Failed` say. status: of HTTP or SMTP, or an exit code.
+    permanent, alone, unsure, retry_after_s: as `Refused` and `Failed` say. status: of HTTP or SMTP, or an exit code.
     """
 
     ok: bool
@@ -247,6 +254,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float
     status: int | None = None
     permanent: bool = False
+    alone: bool = False
     unsure: bool = False
     retry_after_s: float | None = None
 

@@ -81,7 +81,7 @@ class Courier:
             answer = await self._deliver(kind, options, rendered, timeout)
             outcome = Outcome(ok=True, answer=answer.text, status=answer.status, latency_ms=_since(begun))
         except Refused as error:
-            outcome = _not_delivered(error, begun, permanent=True)
+            outcome = _not_delivered(error, begun, permanent=True, alone=error.alone)
         except Failed as error:
             outcome = _not_delivered(error, begun, unsure=error.unsure, retry_after_s=error.retry_after_s)
         return Delivery(outcome, rendered.subject, rendered.text) if rendered else Delivery(outcome)

@@ -10,6 +10,8 @@ from pinguin.alerts.contract import Answer, Failed, NotDelivered, Refused
 
 LATER = {408, 409, 423, 425, 429}
 """Below 500, these may be otherwise at the next try."""
+OF_THE_MESSAGE = {400, 413, 422}
+"""What was sent is not understood, or too large: another message may be taken."""
 LONGEST_WAIT_S = 86400.0
 
 
@@ -20,7 +22,7 @@ def failure(status: int, text: str, retry_after: str | None) -> NotDelivered | N
     answer = Answer(f"{told(status)}: {text}" if text else told(status), status)
     if status in LATER or status >= 500:
         return Failed(answer, retry_after_s=seconds(retry_after, datetime.now(UTC)))
-    return Refused(answer)
+    return Refused(answer, alone=status in OF_THE_MESSAGE)
 
 
 def told(status: int) -> str:

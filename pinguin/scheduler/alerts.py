@@ -13,6 +13,7 @@ _log = structlog.get_logger(__name__)
 
 EXPIRIES_S = 300.0
 SLOW_S = 60.0
+SETTLE_S = 15.0
 TIDY_S = 3600.0
 KEPT = timedelta(days=400)
 """How long it can be seen who was told what."""
@@ -32,6 +33,12 @@ async def keep_slow_spells(pool: Pool) -> None:
         begun, ended = await alert_chores.keep_slow_spells(conn)
     if begun or ended:
         _log.info("slow_spells", begun=begun, ended=ended)
+
+
+async def settle_channels(pool: Pool) -> None:
+    """Channels that are well again."""
+    async with connection(pool, within_s=60) as conn:
+        await alert_chores.settle_channels(conn)
 
 
 async def tidy(pool: Pool) -> None:

@@ -39,6 +39,7 @@ async def do_chores(broker: Broker, pool: Pool, token: str, audit_days: int = 73
         _again_and_again("push", JUDGE_S, lambda: judge_pushes(broker, pool)),
         _again_and_again("expiries", alerts.EXPIRIES_S, lambda: alerts.tell_expiries(pool)),
         _again_and_again("slow", alerts.SLOW_S, lambda: alerts.keep_slow_spells(pool)),
+        _again_and_again("channels", alerts.SETTLE_S, lambda: alerts.settle_channels(pool)),
         _again_and_again("tidy", alerts.TIDY_S, lambda: alerts.tidy(pool)),
         _again_and_again("jobs", JOBS_S, lambda: _run_due_jobs(pool)),
         _again_and_again("vacuum", VACUUM_S, lambda: _vacuum(pool)),

@@ -21,6 +21,11 @@ async def keep_slow_spells(conn: Connection) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+async def settle_channels(conn: Connection) -> int:
+    """End the troubles of channels that are none any more; how many."""
+    return (await conn.execute(_sql["settle_channels"])).rowcount
+
+
 async def give_up(conn: Connection, most: int) -> int:
     """At most so many notifications that waited a day for a channel that is off or broken have failed."""
     return (await conn.execute(_sql["give_up"], {"most": most})).rowcount

@@ -110,9 +110,21 @@ async def failed(conn: Connection, tried: Tried, *, unsure: bool, again_in_s: fl
     return await _mark(conn, "failed", tried, unsure=unsure, again_in_s=again_in_s)
 
 
-async def refused(conn: Connection, tried: Tried) -> bool:
-    """The channel is broken; what it was to tell waits until somebody mends it."""
-    return await _mark(conn, "refused", tried)
+async def refused(conn: Connection, tried: Tried, *, alone: bool = False) -> bool:
+    """The channel is broken; what it was to tell waits until somebody mends it.
+
+    alone: it is this message that is refused. Then it alone has failed, unless the two before it were refused too.
+    """
+    async with conn.transaction():
+        given = {"message": tried.message}
+        await conn.execute(_sql["lock_channel"], given)
+        row = await (await conn.execute(_sql["third_in_a_row"], given)).fetchone() if alone else None
+        if row is not None and not row[0]:
+            return await _mark(conn, "refused_alone", tried)
+        mine = await _mark(conn, "refused", tried)
+        if mine and alone:
+            await conn.execute(_sql["wait_too"], given)
+        return mine
 
 
 async def _mark(conn: Connection, how: str, tried: Tried, **more: Any) -> bool:

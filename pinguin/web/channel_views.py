@@ -31,6 +31,7 @@ HELD: Mapping[str, str] = {
     "acknowledged": "somebody had acknowledged it",
     "untold": "its beginning was not told",
     "deleted": "the monitor was deleted",
+    "refused": "the provider refused this message",
     "a day without success": "a day of tries without success",
 }
 """Why something waits, or was not told: notifications.held, and what `waiting` in messages.sql adds."""

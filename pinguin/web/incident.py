@@ -35,6 +35,7 @@ HELD = {
     "deleted": "the monitor was deleted",
     "broken": "the channel is broken",
     "channel off": "the channel was switched off",
+    "refused": "the provider refused this message",
     "a day without success": "a day without success",
 }
 """Why a channel was not told, or not yet; `notifications.held`."""

@@ -204,7 +204,7 @@ class Sender:
         if outcome.ok:
             mine = await alerts.delivered(conn, tried)
         elif outcome.permanent:
-            mine = await alerts.refused(conn, tried)
+            mine = await alerts.refused(conn, tried, alone=outcome.alone)
         else:
             again_in_s = wait_s(claimed.failures, outcome.retry_after_s)
             mine = await alerts.failed(conn, tried, unsure=outcome.unsure, again_in_s=again_in_s)

@@ -58,6 +58,14 @@ with rules as (
 )
 select (select count(*) from begun), (select count(*) from ended)
 
+-- name: settle_channels
+-- A channel that refused a message is no trouble any more once it delivered another, was changed or is gone. One that is
+-- broken is, until it is mended (a trigger).
+update pipeline_incidents p set ended_at = now()
+where p.code = 'channel' and p.ended_at is null and not exists (
+  select from channels c
+  where c.name = p.region and c.archived_at is null and (c.broken_at is not null or c.failing_since is not null))
+
 -- name: give_up
 -- What has been due for a day in a channel that is off or broken would be told too late to be of use.
 update notifications set status = 'failed', held = 'a day without a channel'

@@ -54,3 +54,49 @@ select mark_failed(%(message)s, %(sender)s, %(answer)s, %(latency_ms)s::real, %(
 
 -- name: refused
 select mark_refused(%(message)s, %(sender)s, %(answer)s, %(latency_ms)s::real, %(subject)s)
+
+-- name: lock_channel
+select lock_channel_of(%(message)s)
+
+-- name: third_in_a_row
+-- Whether the two messages to its channel before this one were refused too, since people last changed the channel.
+select count(*) = 2
+from (
+  select b.id, b.created_at > c.updated_at as since
+  from messages mine
+  join channels c on c.id = mine.channel_id
+  join messages b on b.channel_id = mine.channel_id
+  where mine.id = %(message)s and (b.created_at, b.id) < (mine.created_at, mine.id)
+  order by b.created_at desc, b.id desc
+  limit 2) before
+where since and exists (select from attempts a where a.message_id = before.id and a.outcome = 'refused')
+
+-- name: refused_alone
+-- This message alone is given up. That is raised like a broken channel, for somebody has not heard of something; it is
+-- over with the next message that is delivered (`settle_channels`).
+with mine as (
+  update messages set status = 'failed', ended_at = now(), subject = %(subject)s
+  where id = %(message)s and claimed_by = %(sender)s and status = 'sending'
+  returning id, channel_id
+), tried as (
+  insert into attempts (message_id, latency_ms, outcome, answer)
+  select id, %(latency_ms)s::real, 'refused', %(answer)s from mine
+), untold as (
+  update notifications n set status = 'failed', held = 'refused' from mine where n.message_id = mine.id
+), failing as (
+  update channels c set failures = c.failures + 1, failing_since = coalesce(c.failing_since, now())
+  from mine where c.id = mine.channel_id
+), raised as (
+  insert into pipeline_incidents (code, region, message)
+  select 'channel', c.name, format('channel "%%s" refused a message: %%s', c.name, left(%(answer)s, 500))
+  from mine join channels c on c.id = mine.channel_id
+  on conflict (code, region) where ended_at is null do update set message = excluded.message
+)
+select exists (select from mine)
+
+-- name: wait_too
+-- The channel is broken after all: what it was to tell in the two messages before waits too, until it is mended.
+update notifications n set status = 'waiting', held = 'broken', message_id = null
+from messages mine
+where mine.id = %(message)s and n.channel_id = mine.channel_id and n.status = 'failed' and n.held = 'refused'
+  and n.created_at > now() - interval '1 day'

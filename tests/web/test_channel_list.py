@@ -68,7 +68,7 @@ async def test_the_list_tells_how_each_channel_is(client: Client, pool: Pool) ->
     assert page.count("Try again</button>") == 2
     await add_monitor(pool)
     page = (await client.get("/monitors")).text
-    assert "A channel is broken:</b> channel &#34;bad&#34; refuses what it is sent: 410 Gone" in page
+    assert "Not all alerts are delivered:</b> channel &#34;bad&#34; refuses what it is sent: 410 Gone" in page
     assert "Pinguin itself is not well" not in page
     answer = await client.submit(f"/channels/{bad}/retry")
     assert answer.headers["location"] == "/channels?notice=tried"

@@ -5,7 +5,8 @@ Message-ID both times. A recipient whom the server refuses is named in the answe
 to try one of them later (greylisting), only that one is tried again.
 
 Answers from 500 on end the tries and mark the channel broken, unless some recipient was accepted; answers from 400 on,
-a refused connection and no answer in time are tried again.
+a refused connection and no answer in time are tried again. Where it is the message itself that is refused (too large,
+taken for spam), that message alone is given up, and only a third in a row marks the channel broken.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ async def send(options: Options, rendered: Rendered, context: Context) -> Answer
     except SMTPNotSupported as error:
         raise Refused(f"the server cannot do it: {one_line(str(error), 300)}") from None
     except SMTPResponseException as error:
-        raise _failure(error) from None
+        raise _failure(error, alone=context.sent) from None
     except (SMTPException, OSError) as error:  # a connection that is cut, or an answer that is none
         below = cause(error)
         words = one_line(str(error), 300) if below is error and str(error) else reason(below)
@@ -193,9 +194,9 @@ def _named(refusals: list[SMTPRecipientRefused]) -> str:
     return "".join(f"; {error.recipient}: {error.code} {one_line(error.message, 200)}" for error in refusals)
 
 
-def _failure(error: SMTPResponseException) -> NotDelivered:
+def _failure(error: SMTPResponseException, *, alone: bool) -> NotDelivered:
     answer = Answer(f"{error.code} {one_line(error.message, 500)}", error.code)
-    return Refused(answer) if error.code >= 500 else Failed(answer)
+    return Refused(answer, alone=alone) if error.code >= 500 else Failed(answer)
 
 
 def _recipients(options: Options) -> list[str]:

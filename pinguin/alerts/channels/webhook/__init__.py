@@ -6,7 +6,8 @@ to deliver one message, so that a receiver can tell a repetition.
 
 An answer from 200 to 299 is delivered. 408, 409, 423, 425, 429, 500 and above, a refused connection, a name that does
 not resolve and no answer in time are tried again, after `Retry-After` where the answer has it. Any other answer ends
-the tries and marks the channel broken. Redirects with 307 and 308 are followed on the same host alone.
+the tries. 400, 413 and 422 are about the message: it alone is given up, and only a third in a row marks the channel
+broken; all others do so at once. Redirects with 307 and 308 are followed on the same host alone.
 """
 
 from __future__ import annotations
