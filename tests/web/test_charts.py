@@ -218,3 +218,12 @@ def test_the_heat_map_tells_hours_apart_by_a_mark() -> None:
     assert drawn.svg.count("h-none") == 164
     assert "Sunday 23:00 to 24:00 · uptime 50.00 % · 1 s down of 2 s" in drawn.svg
     assert "least on Sunday 23:00, 50.00 %" in drawn.svg
+
+
+def test_the_frame_of_the_heat_map_is_as_large_and_says_that_it_is_empty() -> None:
+    drawn, frame = hours.draw([], 90, "UTC"), hours.draw([], 90, "UTC", pending=True)
+    box = r'viewBox="[^"]+"'
+    assert re.findall(box, frame.svg) == re.findall(box, drawn.svg)
+    assert [name for name, _ in frame.rows] == [name for name, _ in drawn.rows]
+    assert "still to come" in frame.svg
+    assert len(frame.svg) < len(drawn.svg) / 20

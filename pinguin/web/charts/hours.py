@@ -44,6 +44,9 @@ class Heat:
 
 
 def draw(found: Sequence[Hour], days: int, zone: str, *, pending: bool = False) -> Heat:
+    """pending: a frame of the same size, without cells and without rows to show."""
+    if pending:
+        return Heat(_FRAME, [(name, []) for name in WEEKDAYS], days, zone, pending)
     cells = {(each.weekday, each.hour): each for each in found}
     rows = [(name, [cells.get((day, hour)) for hour in range(24)]) for day, name in enumerate(WEEKDAYS, 1)]
     parts = [
@@ -98,3 +101,11 @@ def _summary(found: Sequence[Hour], days: int) -> str:
     worst = min(bad, key=lambda each: each.uptime or 0)
     when = f"{WEEKDAYS[worst.weekday - 1]} {worst.hour:02}:00"
     return f"{words}least on {when}, {percent(worst.uptime)}. The table below has all values."
+
+
+_FRAME = Markup(  # noqa: S704 — our own
+    f'<svg class="plot heat" role="img" aria-label="Uptime by hour of the week, which is still to come"'
+    f' viewBox="0 0 {24 * CELL} {7 * CELL}"><pattern id="hour" width="{CELL}" height="{CELL}"'
+    f' patternUnits="userSpaceOnUse">{_look("none", 0, 0)}</pattern>'
+    f'<rect width="{24 * CELL}" height="{7 * CELL}" fill="url(#hour)"/></svg>'
+)
