@@ -30,6 +30,8 @@ from pinguin.web.views import Line
 
 RESULTS = 30
 INCIDENTS = 10
+YOUNG_S = 180
+"""A monitor is new for so long: somebody watches its first minutes, and every number changes much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ async def story(conn: Connection, monitor_id: int, zone: ZoneInfo) -> Story:
         turn=await turn(conn, monitor_id),
         lines=lines,
         older=cursor(lines[-1].result) if len(lines) == RESULTS else "",
-        facts=seen.newest([line.result for line in lines]),
+        facts=facts(lines),
         days=await by_day(conn, monitor_id, zone),
     )
 
@@ -109,11 +111,17 @@ async def turn(conn: Connection, monitor_id: int) -> Turn:
 
 
 async def mark(conn: Connection, monitor: Monitor) -> object:
-    """What `turn` shows, in short: where this is the same, there is nothing to tell."""
+    """What `turn` shows, in short: where this is the same, there is nothing to tell. A new monitor has more to tell."""
     found = await incidents.listed(conn, Filter(monitor=monitor.id), most=1)
     state = [(each.id, each.state, each.snoozed_until) for each in found]
     notified = await messages.notified(conn, monitor.id)
-    return monitor.status, monitor.real_status, state, notified
+    age = (datetime.now(UTC) - monitor.created_at).total_seconds()
+    return monitor.status, monitor.real_status, state, notified, min(age, YOUNG_S) // 5
+
+
+def facts(lines: Sequence[Line]) -> Seen:
+    """What the newest of these checks saw."""
+    return seen.newest([line.result for line in lines])
 
 
 async def recent(conn: Connection, monitor: Monitor, *, since: datetime | None = None) -> list[Line]:

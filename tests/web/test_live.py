@@ -164,6 +164,25 @@ async def test_a_result_comes_to_a_monitors_page_once(live: tuple[str, Litestar]
             assert '<section id="head"' in fragment
 
 
+async def test_the_page_of_a_new_monitor_fills_with_its_first_results(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker
+) -> None:
+    monitor = await add_monitor(pool, datetime.now(UTC))
+    shown = 'id="anatomy" hx-swap-oob="true"'
+    async with stream(live[0], f"/live/monitors/{monitor}?since=", pool) as events:
+        await until_open(live[1], 1)
+        fragments = []
+        for ago in (30, 20, 10):
+            await add_result(pool, monitor, seconds_ago=ago)
+            await fetch(
+                pool, "update monitors set created_at = created_at - interval '6 s' where id = %s returning 1", monitor
+            )
+            await broker.announce_results([monitor])
+            fragments.append(await events.next("news"))
+    assert [shown in each for each in fragments] == [True, False, False]
+    assert all('<ul id="tiles"' in each for each in fragments)
+
+
 async def test_a_region_that_is_later_than_another_is_told_too(
     live: tuple[str, Litestar], pool: Pool, broker: Broker
 ) -> None:

@@ -124,12 +124,17 @@ def _since(request: Req) -> datetime | None:
 async def _monitor_news(request: Req, monitor_id: int, seen: _Seen) -> Template:
     async with connection(of(request).pool) as conn:
         head = await monitor_page.head(conn, monitor_id)
+        first = seen.slot is None  # the page had no result to take apart
         mark = await monitor_page.mark(conn, head.monitor)
         lines = seen.new(await monitor_page.recent(conn, head.monitor, since=seen.slot))
         turn = await monitor_page.turn(conn, monitor_id) if mark != seen.mark else None
         push = await pushed.part(request, conn, head.monitor) if head.monitor.passive else None
     seen.mark = mark
-    return render(request, "fragments/monitor_news.html", head=head, lines=lines, turn=turn, push=push, held=HELD)
+    facts = monitor_page.facts(lines) if lines and first else None
+    return render(
+        request, "fragments/monitor_news.html",
+        head=head, lines=lines, turn=turn, facts=facts, push=push, held=HELD,
+    )  # fmt: skip
 
 
 def text(request: Req, template: Template) -> str:
