@@ -63,7 +63,7 @@ def running(argv: Sequence[str], port: int) -> Iterator[Server]:
 
 
 def _await_listening(process: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
