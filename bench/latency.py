@@ -5,6 +5,9 @@
 The server is a process of its own that takes each connection, waits for a known time, and measures from the connection
 to its answer. Both clocks are the machine's monotonic one. The error is what a check reports beyond that.
 
+The server's clock is to begin when the connection is there, not when the system has woken the server, or when it has
+done with the check before: so it looks for each connection without sleeping, and a check begins once it does.
+
 A machine that does other work lets us and the server wait for a core, which is no error of ours: checks in which either
 waited for one longer than half the bound, as the kernel counts it, are left out, and their number is told. Of
 several series, each with its p99, the median counts. What is ours (the loop, the garbage collector) is in all of them.
@@ -46,7 +49,7 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\
 @contextmanager
 def _server() -> Iterator[Connection]:
     """A running server. Its end of the pipe gives of each answer the milliseconds that it took by the server's clock,
-    and those that the server had to wait for a core."""
+    and those that the server had to wait for a core; when it gives them, the server is ready for the next check."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
@@ -65,18 +68,30 @@ def _serve(tell: Connection) -> None:
         listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", PORT))
         listener.listen(100)
-        tell.send(None)
+        listener.setblocking(False)
+        before, measured = _waited_ms(), (0.0, 0.0)
         for delay_ms in itertools.cycle(DELAYS_MS):
-            before = _waited_ms()
-            visitor, _ = listener.accept()
+            tell.send(measured)
+            visitor = _next(listener)
             began = time.perf_counter()
             with visitor:
                 visitor.recv(65536)
                 time.sleep(delay_ms / 1000)
                 visitor.sendall(_ANSWER)
                 took = (time.perf_counter() - began) * 1000
-                tell.send((took, _waited_ms() - before))
                 visitor.recv(1)
+            waited = _waited_ms()
+            before, measured = waited, (took, waited - before)
+
+
+def _next(listener: socket) -> socket:
+    while True:
+        try:
+            visitor, _ = listener.accept()
+        except BlockingIOError:
+            continue
+        visitor.setblocking(True)
+        return visitor
 
 
 def _waited_ms() -> float:
