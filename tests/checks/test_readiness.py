@@ -8,9 +8,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pinguin.checks import check_type
 from pinguin.checks.contract import Resources
 from pinguin.checks.engine import readiness as waiting
 from pinguin.checks.engine.readiness import PlainReadiness, Readiness, readiness
+from pinguin.checks.engine.resolve import literal
+from pinguin.checks.engine.wire import Wire
+from pinguin.checks.runner import run
+from pinguin.model import Status
+from tests.checks.servers import answering, free_port, page, serving
 
 Pair = tuple[socket.socket, socket.socket]
 BOUND_S = 20
@@ -102,7 +108,41 @@ async def test_many_are_told_at_once(ways: Readiness | PlainReadiness) -> None:
             theirs.close()
 
 
-async def test_a_system_without_epoll_has_the_plain_way(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(readiness(resources), Readiness)
-    monkeypatch.setattr(waiting, "_EPOLL", False)
-    assert isinstance(readiness(resources), PlainReadiness)
+@pytest.fixture(params=[True, False], ids=["epoll", "plain"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_EPOLL", request.param)
+
+
+def test_a_system_without_epoll_has_the_plain_way(either: None) -> None:
+    async def kind() -> type[object]:
+        resources = Resources()
+        try:
+            return type(readiness(resources))
+        finally:
+            resources.close()
+
+    assert asyncio.run(kind()) is (Readiness if waiting._EPOLL else PlainReadiness)
+
+
+async def test_a_connection_that_takes_its_time_is_made(either: None, resources: Resources) -> None:
+    with socket.socket() as listener, socket.socket() as first:
+        listener.bind(("127.0.0.1", free_port()))
+        listener.listen(0)
+        first.connect(listener.getsockname())  # there is room for no other: what comes now must knock again
+        [address] = literal("127.0.0.1", listener.getsockname()[1]) or []
+        opening = asyncio.create_task(Wire.open(address, resources))
+        await asyncio.sleep(0.05)
+        assert not opening.done()
+        listener.accept()[0].close()
+        wire = await asyncio.wait_for(opening, BOUND_S)
+        assert wire.sock.getpeername() == address.sockaddr
+        wire.close()
+
+
+async def test_checks_wait_for_slow_answers_either_way(either: None, resources: Resources) -> None:
+    kind = check_type("http")
+    async with serving(answering(page(b"x" * 20)[:30], b"", page(b"x" * 20)[30:], pause=0.05)) as port:
+        options = kind.parse({"url": f"http://127.0.0.1:{port}/"})
+        reports = await asyncio.gather(*(run(kind, options, BOUND_S, resources) for _ in range(10)))
+    assert {report.status for report in reports} == {Status.UP}, reports[0].message
+    assert {report.evidence["body_bytes"] for report in reports} == {20}
