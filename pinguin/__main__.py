@@ -110,8 +110,8 @@ async def _migrate(settings: Settings, _: argparse.Namespace) -> int:
     from pinguin.embedded.attach import attached
     from pinguin.setup import prepare_database
 
-    for line in await prepare_database(attached(settings)):
-        print(line)
+    lines = await prepare_database(attached(settings))
+    print("\n".join(lines) or "Nothing to do: the database is at the newest version.")
     return 0
 
 
