@@ -13,7 +13,6 @@ from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.plugins.jinja import JinjaTemplateEngine
-from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 from prometheus_client import Gauge
 
@@ -59,6 +58,7 @@ from pinguin.web.routes import (
     sql,
     tokens,
 )
+from pinguin.web.routes.own_files import own_files, show_own_file
 from pinguin.web.service import Web
 
 _log = structlog.get_logger(__name__)
@@ -79,13 +79,14 @@ def create_app(
     templates = templating.environment()
     web = Web(settings, pool, broker, hub, check_types() if types is None else types, registry)
     web.lists = ListNews(pool, templates)
+    own_files()  # packed before the first visit wants them
     return Server(
-        [_public(), _pinged(), _signed_in(), api.router(), create_static_files_router("/static", [templating.STATIC])],
+        [_public(), _pinged(), _signed_in(), api.router(), show_own_file],
         state=State({"web": web}),
         lifespan=[_running],
         before_send=[headers.secure(https=settings.secure_cookies)],
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates)),
-        compression_config=CompressionConfig("gzip", gzip_compress_level=4, exclude="^/(live|static/vendor)"),
+        compression_config=CompressionConfig("gzip", gzip_compress_level=4, exclude="^/(live|static)"),
         exception_handlers={
             PinguinError: faults.known,
             HTTPException: faults.http,
