@@ -28,13 +28,14 @@ from pinguin.web.api import (
     sql,
     tokens,
     types,
+    uptimes,
     views,
 )
 from pinguin.web.api.openapi import document
 from pinguin.web.api.operation import BASE, JSON, Operation
 
 MODULES: Sequence[ModuleType] = (
-    overview, monitors, bulk, results, pings, badges, incidents, maintenance, channels, channel_groups,
+    overview, monitors, bulk, results, uptimes, pings, badges, incidents, maintenance, channels, channel_groups,
     logs, types, views, sql, people, tokens, meta,
 )  # fmt: skip
 """In the order in which people read of them."""
