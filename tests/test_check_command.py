@@ -25,7 +25,7 @@ async def pinguin(*words: str, stdin: str = "", **environment: str) -> tuple[int
         sys.executable, "-m", "pinguin", "check", *words, env=clean | environment,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    output, errors = await asyncio.wait_for(process.communicate(stdin.encode()), 30)
+    output, errors = await asyncio.wait_for(process.communicate(stdin.encode()), 150)
     assert process.returncode is not None
     assert "Traceback" not in errors.decode()
     return process.returncode, output.decode(), errors.decode()

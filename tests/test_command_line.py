@@ -23,7 +23,7 @@ async def run(*arguments: str, **environment: str) -> tuple[int, str]:
         sys.executable, "-m", "pinguin", *arguments, env=clean | environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, stdin=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await asyncio.wait_for(process.communicate(), 150)
     assert process.returncode is not None
     return process.returncode, output.decode()
 
@@ -71,7 +71,7 @@ async def test_doctor_finds_all_well(stack: Services, pool: Pool, broker: Broker
     addresses = {"PINGUIN_DATABASE_URL": stack.database_url, "PINGUIN_REDIS_URL": stack.redis_url}
     _, output = await run("doctor", **addresses)
     assert "WRONG no scheduler leads: start `pinguin scheduler`" in output
-    assert await broker.lead("somebody", 60)
+    assert await broker.lead("somebody", 600)
     code, output = await run("doctor", **addresses)
     for fine in ("database answers: PostgreSQL", "community edition", "migrations are complete", "Redis answers"):
         assert f"  ok  {fine}" in output or fine in output

@@ -226,11 +226,11 @@ def test_a_wrong_rule_is_refused_by_field(values: dict[str, Any], fields: set[st
     ],
 )  # fmt: skip
 def test_a_cron_expression_that_never_or_always_comes_true_is_refused(expression: str) -> None:
-    began = clock.monotonic()
+    began = clock.process_time()
     with pytest.raises(InvalidInput) as refused:
         Cron(expression=expression, duration_s=864_000)
     assert set(refused.value.fields) == {"expression"}
-    assert clock.monotonic() - began < 5
+    assert clock.process_time() - began < 5
 
 
 @settings(max_examples=300, deadline=None)

@@ -36,7 +36,7 @@ async def test_two_workers_work_and_come_back_and_end_together(stack: Services, 
     )
 
     async def present(but: str = "-") -> list[str]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while True:
                 names = (await broker.workers(30)).get("local", [])
                 if len([name for name in names if not name.endswith(f"/{but}")]) == 2:
@@ -50,5 +50,5 @@ async def test_two_workers_work_and_come_back_and_end_together(stack: Services, 
     assert second in children(process.pid)
     left = list(children(process.pid))
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert await asyncio.wait_for(process.wait(), 120) == 0
     assert [pid for pid in left if Path(f"/proc/{pid}").exists()] == []

@@ -248,7 +248,7 @@ async def pinguin(stack: Services, *words: str) -> tuple[int, str, str]:
         sys.executable, "-m", "pinguin", "replay", *words, env=clean | {"PINGUIN_DATABASE_URL": stack.database_url},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    output, errors = await asyncio.wait_for(process.communicate(), 150)
     assert process.returncode is not None
     assert "Traceback" not in errors.decode()
     return process.returncode, output.decode(), errors.decode()

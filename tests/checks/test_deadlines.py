@@ -29,7 +29,7 @@ async def test_each_comes_after_its_time_in_order(deadlines: Deadlines) -> None:
     for seconds in (0.3, 0.0, 0.1, 0.2):
         due = monotonic() + seconds
         deadlines.call_later(seconds, lambda due=due: rang.append((due, monotonic())))  # type: ignore[misc]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(rang) < 4:
             await asyncio.sleep(0.01)
     assert rang == sorted(rang)
@@ -42,7 +42,7 @@ async def test_what_is_cancelled_does_not_come_and_the_others_of_its_timer_do(de
     for deadline in made[::2]:
         deadline.cancel()
         deadline.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(rang) < 50:
             await asyncio.sleep(0.01)
     await asyncio.sleep(2 * GRAIN_S)
