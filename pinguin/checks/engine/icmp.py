@@ -11,13 +11,21 @@ import asyncio
 import os
 import socket
 import struct
-import sys
-import time
 from functools import lru_cache
 from time import perf_counter
-from typing import Any
 
 from pinguin.checks.engine.failures import failure_of
+from pinguin.checks.engine.icmp_socket import (
+    ANCILLARY,
+    LINUX,
+    MSG_ERRQUEUE,
+    TIME_EXCEEDED,
+    TYPES,
+    UNREACHABLE,
+    arrival,
+    open_socket,
+    reports,
+)
 from pinguin.checks.engine.resolve import Address
 from pinguin.checks.engine.volley import Volley
 from pinguin.errors import CheckFailed, CheckImpossible
@@ -27,22 +35,6 @@ PERMISSION = (
     "or give the process CAP_NET_RAW"
 )
 _HEADER = struct.Struct("!BBHHH")
-_TYPES: dict[int, tuple[int, int]] = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
-_PROTOCOLS: dict[int, int] = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
-_UNREACHABLE: dict[int, int] = {socket.AF_INET: 3, socket.AF_INET6: 1}
-_TIME_EXCEEDED: dict[int, int] = {socket.AF_INET: 11, socket.AF_INET6: 3}
-
-# What the socket module has no names for, all of Linux.
-_SOL_RAW, _ICMP_FILTER = 255, 1  # linux/icmp.h: a mask of the types that a raw socket does not want
-_ICMP6_FILTER = 1  # linux/icmpv6.h: the same, of 256 bits
-_RECVERR: dict[int, tuple[int, int]] = {socket.AF_INET: (0, 11), socket.AF_INET6: (41, 25)}  # IP_RECVERR, IPV6_RECVERR
-_MSG_ERRQUEUE = 0x2000
-_EXTENDED_ERROR = struct.Struct("=IBBBBII")  # linux/errqueue.h: errno, origin, type, code, …
-_SO_TIMESTAMPNS = 35
-_TIMESPEC = struct.Struct("@ll")
-_ANCILLARY = 512
-LINUX = sys.platform == "linux"
-
 _WHY: dict[int, dict[int, str]] = {
     socket.AF_INET: {
         0: "its network is unreachable", 1: "the host does not answer there", 2: "it takes no ICMP",
@@ -59,7 +51,7 @@ _WHY: dict[int, dict[int, str]] = {
 def icmp_permission() -> str | None:
     """None where pings can be sent; otherwise what to do about it. For `doctor`."""
     try:
-        _open(socket.AF_INET)[0].close()
+        open_socket(socket.AF_INET)[0].close()
     except PermissionError:
         return PERMISSION
     except OSError as error:
@@ -94,8 +86,8 @@ class EchoSocket:
 
     def __init__(self, family: int) -> None:
         self._family = family
-        self._sock, self._raw = _open(family)
-        self._request, self._reply = _TYPES[family]
+        self._sock, self._raw = open_socket(family)
+        self._request, self._reply = TYPES[family]
         self._four = family == socket.AF_INET
         self._identity = int.from_bytes(os.urandom(2), "big")
         self._token = os.urandom(8)
@@ -158,7 +150,7 @@ class EchoSocket:
         heard = False
         while True:
             try:
-                size, ancillary, _, source = self._sock.recvmsg_into((self._buffer,), _ANCILLARY)
+                size, ancillary, _, source = self._sock.recvmsg_into((self._buffer,), ANCILLARY)
             except BlockingIOError:
                 break
             except OSError:  # an error about some packet: its queue says about which one
@@ -166,7 +158,7 @@ class EchoSocket:
                     break
                 continue
             heard = True
-            self._take(bytes(self._buffer[:size]), source[0].partition("%")[0], _arrival(ancillary))
+            self._take(bytes(self._buffer[:size]), source[0].partition("%")[0], arrival(ancillary))
         if not self._raw and not heard:
             self._drain_errors()
 
@@ -175,16 +167,12 @@ class EchoSocket:
         found = False
         while LINUX:
             try:
-                packet, ancillary, _, target = self._sock.recvmsg(65536, _ANCILLARY, _MSG_ERRQUEUE)
+                packet, ancillary, _, target = self._sock.recvmsg(65536, ANCILLARY, MSG_ERRQUEUE)
             except OSError:
                 return found
             found = True
-            for _, _, data in ancillary:
-                if len(data) >= _EXTENDED_ERROR.size:
-                    _, origin, kind, code, _, _, _ = _EXTENDED_ERROR.unpack_from(data)
-                    if origin in (2, 3):  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6: a router's word
-                        reporter = _address_of(data[_EXTENDED_ERROR.size :], self._family)
-                        self._note(packet, str(target[0]).partition("%")[0], reporter, kind, code)
+            for report in reports(ancillary, self._family):
+                self._note(packet, str(target[0]).partition("%")[0], report.reporter, report.kind, report.code)
         return found
 
     def _take(self, packet: bytes, source: str, arrived: float) -> None:
@@ -193,7 +181,7 @@ class EchoSocket:
         if len(packet) < _HEADER.size + len(self._token):
             return
         kind, code, _, identity, sequence = _HEADER.unpack_from(packet)
-        if kind in (_UNREACHABLE[self._family], _TIME_EXCEEDED[self._family]):
+        if kind in (UNREACHABLE[self._family], TIME_EXCEEDED[self._family]):
             self._take_report(packet[_HEADER.size :], source, kind, code)
             return
         if kind != self._reply or (self._raw and identity != self._identity):
@@ -226,62 +214,14 @@ class EchoSocket:
         waiting = self._waiting.get(sequence)
         if not waiting or waiting[0] != target or not self._token.startswith(token):
             return
-        if kind == _TIME_EXCEEDED[self._family]:
+        if kind == TIME_EXCEEDED[self._family]:
             self._refuse(sequence, reporter, "the way is too long, or goes in a circle")
-        elif kind == _UNREACHABLE[self._family]:
+        elif kind == UNREACHABLE[self._family]:
             self._refuse(sequence, reporter, _WHY[self._family].get(code, f"code {code}"))
 
     def _refuse(self, sequence: int, reporter: str, why: str) -> None:
         target, _, volley = self._waiting.pop(sequence)
         volley.refused(sequence, CheckFailed("unreachable", f"{target} is not reachable: {why}, says {reporter}"))
-
-
-def _arrival(ancillary: list[tuple[int, int, bytes]]) -> float:
-    """When the kernel took the packet in, on perf_counter's clock: our own loop may come round to it late."""
-    now = perf_counter()
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            ago = time.time() - (seconds + nanoseconds / 1e9)
-            return now - ago if 0 <= ago < 60 else now  # a clock that was set in between says nothing
-    return now
-
-
-def _address_of(data: bytes, family: int) -> str:
-    """The address in a sockaddr_in or sockaddr_in6, or words where there is none."""
-    at, size = (4, 4) if family == socket.AF_INET else (8, 16)
-    raw = data[at : at + size]
-    return socket.inet_ntop(family, raw) if len(raw) == size and any(raw) else "this machine"
-
-
-def _open(family: int) -> tuple[socket.socket, bool]:
-    """An ICMP socket, and whether it is a raw one. The unprivileged kind first: the kernel hands it its own replies."""
-    protocol = _PROTOCOLS[family]
-    try:
-        sock, raw = socket.socket(family, socket.SOCK_DGRAM, protocol), False
-    except PermissionError:
-        sock, raw = socket.socket(family, socket.SOCK_RAW, protocol), True
-    sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-    if LINUX:
-        _prepare(sock, family, raw)
-    return sock, raw
-
-
-def _prepare(sock: Any, family: int, raw: bool) -> None:
-    """Times from the kernel, and of all that it hands out only what is for us: replies, and routers' reports."""
-    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    wanted = (_TYPES[family][1], _UNREACHABLE[family], _TIME_EXCEEDED[family])
-    if not raw:
-        sock.setsockopt(*_RECVERR[family], 1)
-    elif family == socket.AF_INET:
-        mask = 0xFFFFFFFF & ~sum(1 << kind for kind in wanted)
-        sock.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", mask))
-    else:
-        words = [0xFFFFFFFF] * 8
-        for kind in wanted:
-            words[kind >> 5] &= ~(1 << (kind & 31))
-        sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *words))
 
 
 @lru_cache(maxsize=16)
