@@ -124,11 +124,11 @@ def _enforce(request: Req, who: Principal) -> None:
     handler = request.route_handler
     if who.scope == "metrics" and handler.opt.get("scope") != "metrics":
         raise _too_little("This token is for metrics alone.", "read")
+    if who.scope == "read" and request.method not in SAFE:
+        raise _too_little("This token may look, and change nothing. Make one with the scope write.", "write")
     least = least_role(handler, request.method)
     if who.may(least):
         return
-    if who.scope == "read" and request.method not in SAFE:
-        raise _too_little("This token may look, and change nothing. Make one with the scope write.", "write")
     if who.scope == "write" and who.role is Role.EDITOR:
         words = "This takes a token of an owner with the scope people: one with the scope write does what editors do."
         raise _too_little(words, "people")

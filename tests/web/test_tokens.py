@@ -15,7 +15,7 @@ from pinguin.people import Role
 from pinguin.store import accounts
 from pinguin.web import api_tokens, gate
 from pinguin.web.service import Req
-from tests.factory import fetch
+from tests.factory import add_monitor, fetch
 from tests.web.conftest import PASSWORD, Client, browser, person, signed_in
 
 
@@ -139,14 +139,21 @@ async def test_a_token_goes_with_its_person_and_shrinks_with_the_role(
     assert (await me(client, token)).status_code == 401
 
 
-async def test_a_viewer_makes_no_token_that_writes(app: Litestar, client: Client, pool: Pool) -> None:
+async def test_a_viewer_makes_a_token_that_changes_the_own_views_alone(
+    app: Litestar, client: Client, pool: Pool
+) -> None:
+    """The own views and tokens: what the pages let a viewer change."""
+    monitor = await add_monitor(pool)
     async with browser(app) as other:
         await signed_in(other, pool, await person(pool, "cyd", Role.VIEWER))
-        answer = await other.submit(
-            "/account/tokens", {"label": "x", "scope": "write", "days": "1", "current": PASSWORD}
-        )
-        assert answer.status_code == 422
-        assert "a viewer changes nothing" in answer.text
+        asked = {"label": "x", "scope": "people", "days": "1", "current": PASSWORD}
+        assert (await other.submit("/account/tokens", asked)).status_code == 422
+        writes, reads = await make(other, "write"), await make(other, "read")
+    view = {"name": "Down", "query": "status=down"}
+    for token, kept in ((writes, 200), (reads, 403)):
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert (await client.put("/api/v1/views", json=view, headers=bearer)).status_code == kept
+        assert (await client.post(f"/api/v1/monitors/{monitor}/pause", headers=bearer)).status_code == 403
 
 
 async def test_a_token_that_writes_takes_no_house_over(client: Client, app: Litestar, pool: Pool) -> None:

@@ -16,6 +16,7 @@ from pinguin.store.audit import Thing
 from pinguin.web.api.operation import Call, operation
 from pinguin.web.api.paging import Id, Page, Paged, numbered
 from pinguin.web.api.reading import NoBody, NoQuery
+from pinguin.web.gate import VIEWER
 
 
 class Token(msgspec.Struct, kw_only=True, frozen=True):
@@ -40,7 +41,7 @@ async def list_tokens(call: Call[Paged, NoBody]) -> Page[Token]:
     return Page(msgspec.convert(rows, list[Token], from_attributes=True), call.following(following))
 
 
-@operation("DELETE", "/tokens/{id:int}")
+@operation("DELETE", "/tokens/{id:int}", opt=VIEWER)
 async def revoke_token(call: Call[NoQuery, NoBody]) -> None:
     """Revoke a token of yours: this one too."""
     assert call.who.user_id is not None

@@ -15,6 +15,7 @@ from pinguin.web.api.operation import Call, operation
 from pinguin.web.api.paging import Id
 from pinguin.web.api.reading import Body, NoBody, NoQuery
 from pinguin.web.asked import LONGEST
+from pinguin.web.gate import VIEWER
 from pinguin.web.routes.listing import LONGEST_NAME
 
 
@@ -45,7 +46,7 @@ async def list_views(call: Call[NoQuery, NoBody]) -> Views:
     return await _shown(call)
 
 
-@operation("PUT", "/views")
+@operation("PUT", "/views", opt=VIEWER)
 async def save_view(call: Call[NoQuery, ViewDefinition]) -> Views:
     """Keep a view; one of yours with the same name is replaced."""
     name = call.body.name.strip()
@@ -58,7 +59,7 @@ async def save_view(call: Call[NoQuery, ViewDefinition]) -> Views:
     return await _shown(call)
 
 
-@operation("POST", "/views/{id:int}/default")
+@operation("POST", "/views/{id:int}/default", opt=VIEWER)
 async def begin_with_view(call: Call[NoQuery, NoBody]) -> Views:
     """The list opens with this view. DELETE undoes that."""
     name = await listing.make_default_view(call.conn, _own(call), call.id)
@@ -66,14 +67,14 @@ async def begin_with_view(call: Call[NoQuery, NoBody]) -> Views:
     return await _shown(call)
 
 
-@operation("DELETE", "/views/default")
+@operation("DELETE", "/views/default", opt=VIEWER)
 async def begin_with_all(call: Call[NoQuery, NoBody]) -> None:
     """The list opens with all monitors."""
     await listing.make_default_view(call.conn, _own(call), None)
     await audit.write(call.conn, call.who, "view.begin", Thing("view", None, "all monitors"), None, {"default": True})
 
 
-@operation("DELETE", "/views/{id:int}")
+@operation("DELETE", "/views/{id:int}", opt=VIEWER)
 async def delete_view(call: Call[NoQuery, NoBody]) -> None:
     """Delete a view. Its monitors are as they were."""
     name = await listing.delete_view(call.conn, _own(call), call.id)
