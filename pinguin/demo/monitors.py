@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pinguin.checks.ping import icmp_permission
 from pinguin.demo import ports
 from pinguin.demo.ports import HOST
 from pinguin.demo.targets import KNOWN_ADDRESS, KNOWN_NAME
@@ -73,5 +74,11 @@ def _network(base_port: int) -> list[DemoMonitor]:
         DemoMonitor("Closed port", "tcp", closed, Status.DOWN, "refused", tags=tags),
         DemoMonitor("Name with an address", "dns", known, Status.UP, tags=tags),
         DemoMonitor("Name that does not exist", "dns", unknown, Status.DOWN, "dns", tags=tags),
-        DemoMonitor("This machine", "ping", {"host": HOST}, Status.UP, tags=tags),
+        _ping(tags),
     ]
+
+
+def _ping(tags: list[str]) -> DemoMonitor:
+    """Whether it works is for the kernel to say: `pinguin doctor` tells what to do."""
+    status, reason = (Status.UNKNOWN, "permission") if icmp_permission() else (Status.UP, None)
+    return DemoMonitor("This machine", "ping", {"host": HOST}, status, reason, tags=tags)
