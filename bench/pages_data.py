@@ -41,6 +41,9 @@ MODELS = 100
 HOURLY_DAYS, DAILY_DAYS, RAW_DAYS = 30, 365, 4
 MINUTES = 40
 """Raw results of all other monitors: enough for the bars of lists."""
+STEPS = {"results_hourly": timedelta(hours=1), "results_daily": timedelta(days=1)}
+ROWS_AT_ONCE = 30_000
+"""Of roll-ups that are written row by row: a second's work, on a busy machine a minute's."""
 FRESH_S = 12 * 3600
 """Older data is made anew: its newest results would be too old for bars and charts."""
 
@@ -149,8 +152,8 @@ async def _rollups(conn: Connection, view: str, origin: datetime, ending: dateti
             await conn.execute(rows, {"origin": starts, "ending": ends, "models": models, "monitors": models})
             await _compress(conn, table, settled)
             await _copy_batches(conn, table, starts, monitors)
-        else:  # in parts: the embedded database ends what lasts longer than a minute
-            part = timedelta(seconds=width.total_seconds() / 20)
+        else:  # in parts of whole buckets: the embedded database ends what lasts longer than a minute
+            part = STEPS[view] * max(1, ROWS_AT_ONCE // monitors)
             for turn in range(math.ceil((ends - starts) / part)):
                 span = {"origin": starts + turn * part, "ending": min(starts + (turn + 1) * part, ends)}
                 await conn.execute(rows, span | {"models": models, "monitors": monitors})
