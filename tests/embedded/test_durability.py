@@ -99,6 +99,7 @@ async def check_roll_up(conn: Conn) -> None:
     assert rolled == raw
 
 
+@pytest.mark.timeout(600)  # ten starts of a database, each as slow as the machine
 async def test_every_acknowledged_row_survives(start_stack: StartStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "LONG_LIFE", 0)  # every restart is as quick as the first
     choose = random.Random(7)
