@@ -86,7 +86,7 @@ async def test_a_newcomer_sees_results_arrive(chromium: Browser, stack: Services
         await page.evaluate("window.mark = true")
         await expect(page.locator("#head .big")).to_contain_text("Up", timeout=30_000)
         await expect(page.locator("#lines tr").nth(2)).to_be_visible()
-        await expect(page.locator("#tiles")).to_contain_text("100 %")
+        await expect(page.locator("#tiles .big").first).to_have_text("100 %", timeout=30_000)
         target.close()
         await expect(page.locator("#head .big")).to_contain_text("Down", timeout=30_000)
         await expect(page.locator("#head .reason")).to_contain_text("refused")
