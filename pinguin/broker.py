@@ -28,7 +28,6 @@ _LEADER = "pinguin:leader"
 _EPOCH = "pinguin:epoch"
 _EVENTS = "pinguin:events"
 _SPILL = "pinguin:spill"
-_SPILL_SINCE = "pinguin:spill:since"
 _DRAINER = "pinguin:drainer"
 _ASIDE = "pinguin:spill:aside"
 _WORKERS = "pinguin:workers"
@@ -69,17 +68,6 @@ class Pipeline:
     workers: dict[str, int]
     counters: dict[str, int]
     leader: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Spilled:
-    """lost: results that the limit cost. last: no result of the call has a higher number. since: which life of Redis
-    the number is of.
-    """
-
-    lost: int
-    last: int
-    since: str
 
 
 class Subscription:
@@ -202,20 +190,21 @@ class Broker:
 
     # -- results that wait for Postgres
 
-    async def spill(self, results: Iterable[tuple[bool, str]], limit: int) -> Spilled:
-        """Keep results (whether the monitor is healthy, the result as text), as many as the limit allows."""
+    async def spill(self, results: Iterable[tuple[bool, int, str]], limit: int) -> int:
+        """Keep results (whether the monitor is healthy, the slot, the result as text), in the order of their slots; how
+        many were lost to the limit.
+        """
         flat: list[str | int] = []
-        for healthy, text in results:
-            flat += int(healthy), text
-        return Spilled(*await self._run("spill", limit, *flat))
+        for healthy, slot, text in results:
+            flat += int(healthy), slot, text
+        return int(await self._run("spill", limit, *flat))
 
-    async def oldest_spilled(self) -> tuple[str | None, int | None]:
-        """(since, number): of the result that is next to be written, None where none waits; since as in `Spilled`."""
-        with away():
-            async with self._pipe(transaction=True) as pipe:
-                pipe.get(_SPILL_SINCE).zrange(_SPILL, 0, 0, withscores=True)
-                since, oldest = await pipe.execute()
-        return since, int(oldest[0][1]) if oldest else None
+    async def look_at_spill(self) -> tuple[str, int | None]:
+        """(since, slot): a word that is another one once Redis was emptied, and the slot of the oldest result that
+        waits, None where none does.
+        """
+        since, *oldest = await self._run("look_at_spill")
+        return since, oldest[0] if oldest else None
 
     async def spilled(self) -> int:
         """How many results wait."""
@@ -397,8 +386,8 @@ class Broker:
             leader,
         )
 
-    def _pipe(self, *, transaction: bool = False) -> Any:
-        return self._redis.pipeline(transaction=transaction)
+    def _pipe(self) -> Any:
+        return self._redis.pipeline(transaction=False)
 
     async def server(self) -> dict[str, Any]:
         """What Redis says of itself (INFO server)."""

@@ -284,7 +284,7 @@ async def test_a_redis_that_refuses_is_unavailable(broker: Broker, redis: aiored
     await redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(Unavailable, match="Redis refuses"):
-            await broker.spill([(True, "x" * 1000)], 1000)
+            await broker.spill([(True, 0, "x" * 1000)], 1000)
     finally:
         await redis.config_set("maxmemory", before)
     assert await broker.spilled() == 0

@@ -40,7 +40,7 @@ async def use(broker: Broker) -> None:
         event = await events.next(60)
         assert event is not None
     assert await broker.renew(token, 60)
-    await broker.spill([(True, "x")], 1000)
+    await broker.spill([(True, 0, "x")], 1000)
     assert await broker.may_drain("w", 1)
     assert await broker.peek_spill(10) == [("x", 1)]
     await broker.drained([1])

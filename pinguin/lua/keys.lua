@@ -10,10 +10,10 @@
 -- pinguin:counters       hash        how many jobs were pushed, missed, overlapping, stale, superseded, reaped; results spilled, lost
 -- pinguin:leader         string      fencing token of the leader, with an expiry
 -- pinguin:epoch          integer     the last fencing number given out
--- pinguin:spill          sorted set  results that wait for Postgres, as JSON -> number, in the order in which they came
+-- pinguin:spill          sorted set  results that wait for Postgres, as JSON -> number, in the order of their slots
 -- pinguin:spill:healthy  sorted set  number -> number of those whose monitor was up: past the limit these go first
--- pinguin:spill:number   integer     the last such number
--- pinguin:spill:since    string      when it began; another one says that Redis was emptied meanwhile
+-- pinguin:spill:number   integer     how many were ever numbered, which makes each number another
+-- pinguin:spill:since    string      when a worker first looked; another one says that Redis was emptied meanwhile
 -- pinguin:spill:aside    list        spilled results that could not be read, for people
 -- pinguin:drainer        string      who writes spilled results just now, with an expiry
 -- pinguin:workers        sorted set  REGION/name of every worker -> when it was last seen (seconds since 1970)
@@ -27,6 +27,7 @@ local SCHEDULE, DEFINITIONS, QUEUE = 'pinguin:schedule', 'pinguin:definitions', 
 local INFLIGHT, LEASES, COUNTERS, LEADER = 'pinguin:inflight', 'pinguin:leases', 'pinguin:counters', 'pinguin:leader'
 local SPILL, SPILL_HEALTHY, SPILL_NUMBER = 'pinguin:spill', 'pinguin:spill:healthy', 'pinguin:spill:number'
 local SPILL_SINCE = 'pinguin:spill:since'
+local SPILL_A_SLOT = 2 ^ 20  -- numbers for the results of one slot
 local PINGS = 'pinguin:pings'
 
 local LONGEST_LEASE = 310 * 1000  -- milliseconds: the longest timeout, and the margin

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import msgspec
 import psycopg
@@ -20,6 +21,8 @@ _log = structlog.get_logger(__name__)
 BATCH = 500
 LOOK_S = 2.0
 DRAINER_TTL_S = 30.0
+SETTLE_S = LOOK_S + 1
+"""Once Redis was emptied, every worker has looked, and put its results there again, within this time."""
 COPIES = 20_000
 """Results of its own that a worker remembers until they are written: about 20 MB at the most."""
 
@@ -29,14 +32,13 @@ RecordEach = Callable[[Sequence[Result]], Awaitable[None]]
 """Writes results, but for those that the database refuses; raises `Unavailable`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Copy:
-    """What this worker has put there under a number that is no higher than `last`, in the life of Redis `since`."""
+    """A result that this worker has put there. slot: seconds since 1970."""
 
     healthy: bool
+    slot: int
     text: str
-    last: int
-    since: str
 
 
 class Spill:
@@ -47,48 +49,64 @@ class Spill:
     def __init__(self, broker: Broker, name: str, limit: int) -> None:
         self._broker, self._name, self._limit = broker, name, limit
         self._copies: deque[_Copy] = deque(maxlen=COPIES)
+        self._since: str | None = None
+        self._settled_at = monotonic()
 
     async def is_empty(self) -> bool:
-        """False while results wait: newer ones then go behind them, so that states see them in order."""
-        return await self._broker.spilled() == 0
+        """False while results wait, or may yet be put there again: newer ones then go there too, so that states see
+        them in order.
+        """
+        return await self._look() is None and self._settled
+
+    @property
+    def _settled(self) -> bool:
+        return monotonic() >= self._settled_at
 
     async def put(self, results: Sequence[Result]) -> None:
         """Keep results. Raises `Unavailable` when Redis is away too."""
-        await self._put([(result.status is Status.UP, msgspec.json.encode(result).decode()) for result in results])
+        await self._look()
+        copies = [_copy(result) for result in results]
+        await self._put(copies)
+        self._copies += copies
 
-    async def _put(self, texts: Sequence[tuple[bool, str]]) -> None:
-        spilled = await self._broker.spill(texts, self._limit)
-        self._copies += (_Copy(healthy, text, spilled.last, spilled.since) for healthy, text in texts)
-        if spilled.lost:
-            _log.error("results_lost", results=spilled.lost, limit=self._limit)
+    async def _put(self, copies: Sequence[_Copy]) -> None:
+        lost = await self._broker.spill([(copy.healthy, copy.slot, copy.text) for copy in copies], self._limit)
+        if lost:
+            _log.error("results_lost", results=lost, limit=self._limit)
 
-    async def look_after_copies(self) -> None:
-        """Forget what is written by now, and put again what Redis has lost. Raises `Unavailable`."""
+    async def _look(self) -> int | None:
+        """The slot of the oldest result that waits. Forgets the copies of what is written, and puts them there again
+        where Redis was emptied.
+        """
         copies = list(self._copies)
-        if not copies:
-            return
-        since, oldest = await self._broker.oldest_spilled()
-        gone = [copy for copy in copies if copy.since != since]
-        if gone:
-            _log.warning("spill_was_emptied", results=len(gone))
-            await self._put([(copy.healthy, copy.text) for copy in gone])  # written twice counts once
-        over = {id(copy) for copy in copies if copy.since != since or oldest is None or copy.last < oldest}
-        self._copies = deque((copy for copy in self._copies if id(copy) not in over), COPIES)
+        since, oldest = await self._broker.look_at_spill()
+        if self._since not in (None, since):
+            _log.warning("spill_was_emptied", results=len(copies))
+            for start in range(0, len(copies), BATCH):
+                await self._put(copies[start : start + BATCH])  # what is written already, or there, counts once
+            self._settled_at = monotonic() + SETTLE_S
+        else:
+            written = {copy for copy in copies if oldest is None or copy.slot < oldest}
+            self._copies = deque((copy for copy in self._copies if copy not in written), COPIES)
+        self._since = since
+        return oldest
 
     async def drain_forever(self, record: RecordEach) -> None:
         """Write what waits whenever the database answers; ends by being cancelled. One worker at a time does it."""
         while True:
             try:
-                await self.look_after_copies()
-                if await self._broker.spilled() and await self._broker.may_drain(self._name, DRAINER_TTL_S):
+                if await self._some_to_drain() and await self._broker.may_drain(self._name, DRAINER_TTL_S):
                     await self._drain(record)
             except Unavailable as error:
                 _log.debug("spill_waits", error=str(error))  # the loops that hand out work say so louder
             await asyncio.sleep(LOOK_S)
 
+    async def _some_to_drain(self) -> bool:
+        return await self._look() is not None and self._settled
+
     async def _drain(self, record: RecordEach) -> None:
         written = 0
-        while batch := await self._broker.peek_spill(BATCH):
+        while await self._some_to_drain() and (batch := await self._broker.peek_spill(BATCH)):
             results = await self._read([text for text, _ in batch])
             await record(results)
             await self._broker.drained([number for _, number in batch])
@@ -108,6 +126,11 @@ class Spill:
                 _log.error("spilled_result_not_understood", error=str(error))
                 await self._broker.set_aside(text)
         return results
+
+
+def _copy(result: Result) -> _Copy:
+    slot = int(result.scheduled_at.timestamp())
+    return _Copy(result.status is Status.UP, slot, msgspec.json.encode(result).decode())
 
 
 async def record_each(record: Record, results: Sequence[Result]) -> int:

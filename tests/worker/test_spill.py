@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 import redis.asyncio as aioredis
 
@@ -162,16 +163,50 @@ async def test_what_an_emptied_redis_forgets_is_put_there_again(
     assert written == [(shop, 4), (other, 3)]
 
 
-async def test_what_is_written_is_forgotten_by_those_who_spilled_it(broker: Broker) -> None:
-    spill, looker = Spill(broker, "a", limit=10), Spill(broker, "b", limit=10)
+async def test_what_is_written_is_put_there_never_again(broker: Broker, redis: aioredis.Redis) -> None:
+    spill = Spill(broker, "a", limit=10)
     await spill.put([result(1, 60 * n) for n in range(4)])
-    await looker.put([result(2, 0)])
     await broker.drained([number for _, number in (await broker.peek_spill(10))[:3]])
-    await spill.look_after_copies()
+    assert not await spill.is_empty()
+    await redis.flushall()
+    assert not await spill.is_empty()
+    assert [text for text, _ in await broker.peek_spill(10)] == [msgspec.json.encode(result(1, 180)).decode()]
     await broker.drained([number for _, number in await broker.peek_spill(10)])
-    await spill.look_after_copies()
-    await spill.look_after_copies()
-    assert await broker.spilled() == 0, "what was written is not put there again"
+    assert not await spill.is_empty(), "others may not have put theirs there yet"
+    await redis.flushall()
+    await spill.is_empty()
+    assert await broker.spilled() == 0
+
+
+async def test_results_wait_in_the_order_of_their_slots(broker: Broker) -> None:
+    """Also those of workers that put them there again one after the other."""
+    one, other = Spill(broker, "a", limit=10), Spill(broker, "b", limit=10)
+    await one.put([result(1, 60 * n) for n in (1, 4)])
+    await other.put([result(1, 60 * n) for n in (5, 2, 3)])
+    texts = [text for text, _ in await broker.peek_spill(10)]
+    assert texts == [msgspec.json.encode(result(1, 60 * n)).decode() for n in range(1, 6)]
+
+
+async def test_after_redis_was_emptied_newer_results_let_older_ones_go_first(
+    pool: Pool, broker: Broker, redis: aioredis.Redis, door: Door
+) -> None:
+    """Else the time of those that wait would look like a gap: quiet, and up again."""
+    shop = await add_monitor(pool, interval_s=1, timeout_s=1)
+    await record(pool, [result(shop, 0)])
+    async with recording(pool, broker, "a") as a, recording(pool, broker, "b") as b:
+        door.shut = True
+        for second in range(1, 9):
+            each = result(shop, second)
+            b.add(job(each), each)
+        await asyncio.wait_for(b.flushed(), 5)
+        await redis.flushall()
+        door.shut = False
+        newer = result(shop, 9)
+        a.add(job(newer), newer)
+        await asyncio.wait_for(a.flushed(), 20)
+        await drained(broker)
+    assert await fetch(pool, "select count(*) from results") == [(10,)]
+    assert await fetch(pool, "select to_status from transitions order by id") == [("pending",), ("up",)]
 
 
 async def test_past_the_bound_the_oldest_results_of_healthy_monitors_go_first(broker: Broker) -> None:
@@ -204,7 +239,7 @@ async def test_a_result_that_cannot_be_read_is_set_aside(
 ) -> None:
     """A rolling upgrade: another version of Pinguin wrote it."""
     shop = await add_monitor(pool)
-    await broker.spill([(True, '{"from": "another version"}')], 1000)
+    await broker.spill([(True, 0, '{"from": "another version"}')], 1000)
     await Spill(broker, "a", 1000).put([result(shop, 0)])
     async with recording(pool, broker):
         await drained(broker)
