@@ -15,16 +15,20 @@ from xdist.scheduler import LoadFileScheduling
 WAITING = (
     "tests/chaos/",
     "tests/soak/",
-    "tests/packaging/",
     "tests/test_health.py",
     "tests/test_watchdog.py",
     "tests/test_redis_kinds.py",
-    "tests/embedded/test_durability.py",
-    "tests/embedded/test_deadline.py",
     "tests/worker/test_sender",
     "tests/worker/test_spill.py",
 )
-LONG = ("tests/browser/", "tests/store/test_rollups.py", "tests/web/test_hostile.py", "tests/web/test_live.py")
+LONG = (
+    "tests/browser/",
+    "tests/embedded/",
+    "tests/packaging/",
+    "tests/store/test_rollups.py",
+    "tests/web/test_hostile.py",
+    "tests/web/test_live.py",
+)
 BEHIND = 5
 """Nice value of a process that runs the others."""
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from time import monotonic
 
 import msgspec
@@ -32,10 +33,11 @@ RecordEach = Callable[[Sequence[Result]], Awaitable[None]]
 """Writes results, but for those that the database refuses; raises `Unavailable`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Copy:
-    """A result that this worker has put there. slot: seconds since 1970."""
+    """A result that this worker has put there. number: in the order of its own. slot: seconds since 1970."""
 
+    number: int
     healthy: bool
     slot: int
     text: str
@@ -49,6 +51,7 @@ class Spill:
     def __init__(self, broker: Broker, name: str, limit: int) -> None:
         self._broker, self._name, self._limit = broker, name, limit
         self._copies: deque[_Copy] = deque(maxlen=COPIES)
+        self._numbers = count()
         self._since: str | None = None
         self._settled_at = monotonic()
 
@@ -65,7 +68,7 @@ class Spill:
     async def put(self, results: Sequence[Result]) -> None:
         """Keep results. Raises `Unavailable` when Redis is away too."""
         await self._look()
-        copies = [_copy(result) for result in results]
+        copies = [_copy(number, result) for number, result in zip(self._numbers, results, strict=False)]
         await self._put(copies)
         self._copies += copies
 
@@ -78,18 +81,27 @@ class Spill:
         """The slot of the oldest result that waits. Forgets the copies of what is written, and puts them there again
         where Redis was emptied.
         """
-        copies = list(self._copies)
+        newest = self._copies[-1].number if self._copies else -1
         since, oldest = await self._broker.look_at_spill()
         if self._since not in (None, since):
-            _log.warning("spill_was_emptied", results=len(copies))
-            for start in range(0, len(copies), BATCH):
-                await self._put(copies[start : start + BATCH])  # what is written already, or there, counts once
-            self._settled_at = monotonic() + SETTLE_S
+            await self._put_again()
         else:
-            written = {copy for copy in copies if oldest is None or copy.slot < oldest}
-            self._copies = deque((copy for copy in self._copies if copy not in written), COPIES)
+            self._forget(newest, oldest)
         self._since = since
         return oldest
+
+    def _forget(self, newest: int, oldest: int | None) -> None:
+        """Copies up to the number `newest`, of slots before `oldest`: they are written."""
+        while self._copies and self._copies[0].number <= newest and (oldest is None or self._copies[0].slot < oldest):
+            self._copies.popleft()
+
+    async def _put_again(self) -> None:
+        """What is written already, or there, counts once."""
+        copies = list(self._copies)
+        _log.warning("spill_was_emptied", results=len(copies))
+        for start in range(0, len(copies), BATCH):
+            await self._put(copies[start : start + BATCH])
+        self._settled_at = monotonic() + SETTLE_S
 
     async def drain_forever(self, record: RecordEach) -> None:
         """Write what waits whenever the database answers; ends by being cancelled. One worker at a time does it."""
@@ -128,9 +140,9 @@ class Spill:
         return results
 
 
-def _copy(result: Result) -> _Copy:
+def _copy(number: int, result: Result) -> _Copy:
     slot = int(result.scheduled_at.timestamp())
-    return _Copy(result.status is Status.UP, slot, msgspec.json.encode(result).decode())
+    return _Copy(number, result.status is Status.UP, slot, msgspec.json.encode(result).decode())
 
 
 async def record_each(record: Record, results: Sequence[Result]) -> int:

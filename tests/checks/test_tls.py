@@ -327,7 +327,11 @@ async def test_nobody_listens(check: Check) -> None:
 
 
 async def test_slower_than_the_limit_is_degraded(check: Check) -> None:
-    with threaded(upgrading(lambda sock: time.sleep(0.05), server(LEAF, MIDDLE))) as port:
+    def wait(sock: socket.socket) -> None:
+        sock.recv(1, socket.MSG_PEEK)  # the handshake has begun
+        time.sleep(0.05)
+
+    with threaded(upgrading(wait, server(LEAF, MIDDLE))) as port:
         report = await check("tls", host="127.0.0.1", port=port, ca_certificates=ROOT.pem, slow_ms=10)
     assert (report.status, report.reason) == (Status.DEGRADED, "slow")
 
