@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -16,6 +15,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.ports import free_port
+
 
 def redis_server() -> str:
     """Debian's redis-server, which knows TLS and Sentinel. CI must have it; a laptop may not."""
@@ -26,18 +27,6 @@ def redis_server() -> str:
     if os.environ.get("CI"):
         pytest.fail(complaint)
     pytest.skip(complaint)
-
-
-def free_port() -> int:
-    """Below the ports that the kernel gives to clients, so that nobody takes it before the server does."""
-    while True:
-        port = random.randint(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 @dataclass

@@ -14,8 +14,9 @@ import pytest
 from pinguin.check_command import check, printable
 from pinguin.checks import check_types
 from tests.checks.certificates import house, server
-from tests.checks.servers import answering, free_port, name_server, page, serving, silent, zone
+from tests.checks.servers import answering, name_server, page, serving, silent, zone
 from tests.checks.starttls_servers import saying, threaded, upgrading
+from tests.ports import free_port
 
 
 async def pinguin(*words: str, stdin: str = "", **environment: str) -> tuple[int, str, str]:

@@ -22,7 +22,7 @@ from pinguin.db import Pool
 from pinguin.settings import Settings
 from tests.conftest import Services
 from tests.factory import add_monitor
-from tests.redis_servers import free_port
+from tests.ports import free_port
 
 NOWHERE = "127.0.0.1:1"
 IDLE_S = 6.0

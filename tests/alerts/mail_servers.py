@@ -14,7 +14,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.checks.servers import Handler, free_port
+from tests.checks.servers import Handler
+from tests.ports import free_port
 
 
 @dataclass

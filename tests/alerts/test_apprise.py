@@ -22,7 +22,8 @@ from pinguin.alerts.samples import SAMPLES
 from pinguin.errors import InvalidInput
 from tests.alerts.conftest import Deliver
 from tests.alerts.mail_servers import Mailbox, mail_server
-from tests.checks.servers import free_port, page, recording, serving, silent
+from tests.checks.servers import page, recording, serving, silent
+from tests.ports import free_port
 
 
 def body_of(request: bytes) -> bytes:

@@ -16,7 +16,8 @@ from pinguin.secrets import Keys
 from tests.alerts.conftest import tried_by_a_process
 from tests.alerts.mail_servers import talking
 from tests.alerts.test_webhook import handler_that_echoes
-from tests.checks.servers import free_port, resetting, serving
+from tests.checks.servers import resetting, serving
+from tests.ports import free_port
 
 KEY = "canary-key-of-the-settings"
 CANARIES: dict[str, dict[str, Any]] = {

@@ -20,7 +20,8 @@ from pinguin.errors import InvalidInput
 from tests.alerts.conftest import Deliver
 from tests.alerts.mail_servers import Mailbox, hang_up, mail_server, stall, talking
 from tests.checks.certificates import house, server
-from tests.checks.servers import free_port, serving
+from tests.checks.servers import serving
+from tests.ports import free_port
 
 ROOT, MIDDLE, LEAF = house()
 

@@ -26,7 +26,8 @@ from pinguin.alerts.samples import SAMPLES, digest
 from pinguin.errors import InvalidInput
 from tests.alerts.conftest import Deliver
 from tests.checks.certificates import house, server
-from tests.checks.servers import Handler, free_port, page, recording, request_of, resetting, serving, silent
+from tests.checks.servers import Handler, page, recording, request_of, resetting, serving, silent
+from tests.ports import free_port
 
 ROOT, MIDDLE, LEAF = house()
 

@@ -8,7 +8,6 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, contextmanager, suppress
-from itertools import count
 from typing import Any
 
 import dns.flags
@@ -16,18 +15,9 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
+from tests.ports import free_port
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-_ports = count(21000)
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A free port below 32768: above, the connections of other tests leave their TIME_WAIT."""
-    for port in _ports:
-        with socket.socket(socket.AF_INET, kind) as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from tests.checks.servers import free_port
+from tests.ports import free_port
 
 Prelude = Callable[[socket.socket], None]
 

@@ -16,7 +16,8 @@ from pinguin.checks.engine.stopwatch import Stopwatch
 from pinguin.errors import CheckFailed, CheckImpossible
 from pinguin.model import REASONS, Status
 from tests.checks.conftest import Check
-from tests.checks.servers import answering, free_port, full_backlog, page, serving, silent
+from tests.checks.servers import answering, full_backlog, page, serving, silent
+from tests.ports import free_port
 
 
 @pytest.fixture

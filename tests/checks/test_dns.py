@@ -16,7 +16,8 @@ from pinguin.checks.engine.resolve import Address, literal
 from pinguin.errors import InvalidInput
 from pinguin.model import Status
 from tests.checks.conftest import Check, gone
-from tests.checks.servers import Answers, free_port, name_server, serving, silent, zone
+from tests.checks.servers import Answers, name_server, serving, silent, zone
+from tests.ports import free_port
 
 A = ["example.test. 60 IN A 192.0.2.1", "example.test. 60 IN A 192.0.2.2"]
 

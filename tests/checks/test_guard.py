@@ -21,7 +21,8 @@ from pinguin.model import Status
 from pinguin.settings import Settings
 from tests.checks.conftest import Check
 from tests.checks.proxies import http_proxy, socks_proxy
-from tests.checks.servers import answering, free_port, name_server, page, recording, serving, zone
+from tests.checks.servers import answering, name_server, page, recording, serving, zone
+from tests.ports import free_port
 
 METADATA = "169.254.169.254"
 

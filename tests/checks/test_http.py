@@ -14,7 +14,6 @@ from tests.checks.conftest import Check, gone
 from tests.checks.servers import (
     Handler,
     answering,
-    free_port,
     full_backlog,
     page,
     recording,
@@ -23,6 +22,7 @@ from tests.checks.servers import (
     serving,
     silent,
 )
+from tests.ports import free_port
 
 
 async def test_an_answering_page_is_up_with_phases_and_evidence(check: Check) -> None:

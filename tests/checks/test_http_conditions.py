@@ -15,7 +15,8 @@ from pinguin.checks.http.subjects import SUBJECTS
 from pinguin.checks.runner import Report
 from pinguin.model import REASONS, Status
 from tests.checks.conftest import Check
-from tests.checks.servers import answering, free_port, page, serving, silent
+from tests.checks.servers import answering, page, serving, silent
+from tests.ports import free_port
 
 BODY = b'{"status": "degraded", "items": [1, 2]}'
 ANSWER = page(BODY, headers="Content-Type: application/json\r\nX-A: 1\r\nX-A: 2\r\n")

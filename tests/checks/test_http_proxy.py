@@ -10,7 +10,8 @@ import trustme
 from pinguin.model import Status
 from tests.checks.conftest import Check
 from tests.checks.proxies import http_proxy, socks_proxy
-from tests.checks.servers import answering, free_port, page, recording, serving, silent
+from tests.checks.servers import answering, page, recording, serving, silent
+from tests.ports import free_port
 
 
 def tls_for(authority: trustme.CA, *names: str) -> ssl.SSLContext:

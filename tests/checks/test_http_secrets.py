@@ -21,7 +21,8 @@ from pinguin.scrub import Scrubber
 from tests.checks.certificates import house, make, server
 from tests.checks.conftest import Check
 from tests.checks.proxies import http_proxy
-from tests.checks.servers import Handler, free_port, page, request_of, resetting, serving, silent
+from tests.checks.servers import Handler, page, request_of, resetting, serving, silent
+from tests.ports import free_port
 
 ROOT, MIDDLE, LEAF = house()
 MINE = make("me", ROOT, names=("me.test",))

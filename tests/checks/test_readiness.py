@@ -16,7 +16,8 @@ from pinguin.checks.engine.resolve import literal
 from pinguin.checks.engine.wire import Wire
 from pinguin.checks.runner import run
 from pinguin.model import Status
-from tests.checks.servers import answering, free_port, page, serving
+from tests.checks.servers import answering, page, serving
+from tests.ports import free_port
 
 Pair = tuple[socket.socket, socket.socket]
 BOUND_S = 20

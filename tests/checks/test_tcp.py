@@ -10,7 +10,8 @@ from pinguin.checks.tcp import as_bytes
 from pinguin.errors import InvalidInput
 from pinguin.model import Status
 from tests.checks.conftest import Check, gone
-from tests.checks.servers import Handler, free_port, full_backlog, resetting, serving, silent
+from tests.checks.servers import Handler, full_backlog, resetting, serving, silent
+from tests.ports import free_port
 
 
 def banner(text: bytes) -> Handler:

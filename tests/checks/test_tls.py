@@ -19,8 +19,9 @@ from pinguin.errors import InvalidInput
 from pinguin.model import REASONS, Status
 from tests.checks.certificates import Made, house, make, server
 from tests.checks.conftest import Check, gone
-from tests.checks.servers import free_port, serving, silent
+from tests.checks.servers import serving, silent
 from tests.checks.starttls_servers import PRELUDES, Prelude, saying, threaded, upgrading
+from tests.ports import free_port
 
 ROOT, MIDDLE, LEAF = house()
 NAMES = ("127.0.0.1",)

@@ -24,7 +24,8 @@ import dns.message
 import uvloop
 
 from tests.checks.certificates import house
-from tests.checks.servers import Answers, Handler, answering, free_port, name_server, page, request_of, silent, zone
+from tests.checks.servers import Answers, Handler, answering, name_server, page, request_of, silent, zone
+from tests.ports import free_port
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 BOMB = HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(50_000_000), 9)
