@@ -11,8 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, cast
-from unittest.mock import patch
+from typing import Any, Self, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -66,15 +65,17 @@ class Counter:
 @asynccontextmanager
 async def counted(settings: Settings) -> AsyncIterator[tuple[Litestar, Counter]]:
     """The same pages in this process, with every statement counted that they send to the database."""
-    counter, execute = Counter(), psycopg.AsyncCursor.execute
+    counter = Counter()
 
-    async def counting(self: Any, query: Any, *given: Any, **more: Any) -> Any:
-        counter.statements += bool(query)
-        return await execute(self, query, *given, **more)
+    class Counting(psycopg.AsyncCursor[Any]):
+        async def execute(self, query: Any, *given: Any, **more: Any) -> Self:
+            counter.statements += bool(query)
+            return await super().execute(query, *given, **more)
 
-    async with make_pool(settings.database_url, 2) as pool, Broker.connect(settings.redis_url) as broker:
-        with patch.object(psycopg.AsyncCursor, "execute", counting):
-            yield create_app(settings, pool, broker), counter
+    pool = make_pool(settings.database_url, 2)
+    pool.kwargs = {**cast(dict[str, Any], pool.kwargs), "cursor_factory": Counting}
+    async with pool, Broker.connect(settings.redis_url) as broker:
+        yield create_app(settings, pool, broker), counter
 
 
 async def sign_in(address: str) -> str:

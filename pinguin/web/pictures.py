@@ -10,37 +10,54 @@ from markupsafe import Markup
 from pinguin.web.views import Piece
 from pinguin.web.words import STATUS_WORDS, latency
 
-_MARKS: Mapping[str, str] = {
-    "up": '<circle class="fill" cx="10" cy="10" r="8"/><path class="cut" d="m6.300 10.300 2.500 2.500 5-5.400"/>',
-    "degraded": '<path class="fill" d="M8.700 2.600a1.500 1.500 0 0 1 2.600 0l7.200 12.600a1.500 1.500 0 0 1-1.300'
-    ' 2.300H2.800a1.500 1.500 0 0 1-1.300-2.300z"/><path class="cut" d="M10 7.300v4.200M10 14.400v.1"/>',
-    "down": '<path class="fill" d="M6.700 2h6.600L18 6.700v6.600L13.300 18H6.700L2 13.300V6.700z"/>'
-    '<path class="cut" d="m7 7 6 6M13 7l-6 6"/>',
-    "unknown": '<circle class="ring dash" cx="10" cy="10" r="7.200"/><path class="stroke"'
-    ' d="M8 8.200a2 2 0 1 1 2.800 1.900c-.6.300-.8.700-.8 1.300M10 13.900v.1"/>',
-    "pending": '<circle class="ring" cx="10" cy="10" r="7.200"/><path class="stroke" d="M10 6.300V10l2.400 1.700"/>',
-    "paused": '<circle class="ring" cx="10" cy="10" r="7.200"/>'
-    '<path class="stroke" d="M8.200 7.300v5.400M11.800 7.300v5.400"/>',
-    "maintenance": '<rect class="ring" x="2.800" y="2.800" width="14.400" height="14.400" rx="3.500"/>'
-    '<path class="stroke" d="M6.500 10h7"/>',
+_MARKS: Mapping[str, Markup] = {
+    "up": Markup(
+        '<circle class="fill" cx="10" cy="10" r="8"/><path class="cut" d="m6.300 10.300 2.500 2.500 5-5.400"/>'
+    ),
+    "degraded": Markup(
+        '<path class="fill" d="M8.700 2.600a1.500 1.500 0 0 1 2.600 0l7.200 12.600a1.500 1.500 0 0 1-1.300'
+        ' 2.300H2.800a1.500 1.500 0 0 1-1.300-2.300z"/><path class="cut" d="M10 7.300v4.200M10 14.400v.1"/>'
+    ),
+    "down": Markup(
+        '<path class="fill" d="M6.700 2h6.600L18 6.700v6.600L13.300 18H6.700L2 13.300V6.700z"/>'
+        '<path class="cut" d="m7 7 6 6M13 7l-6 6"/>'
+    ),
+    "unknown": Markup(
+        '<circle class="ring dash" cx="10" cy="10" r="7.200"/><path class="stroke"'
+        ' d="M8 8.200a2 2 0 1 1 2.800 1.900c-.6.300-.8.700-.8 1.300M10 13.900v.1"/>'
+    ),
+    "pending": Markup(
+        '<circle class="ring" cx="10" cy="10" r="7.200"/><path class="stroke" d="M10 6.300V10l2.400 1.700"/>'
+    ),
+    "paused": Markup(
+        '<circle class="ring" cx="10" cy="10" r="7.200"/>'
+        '<path class="stroke" d="M8.200 7.300v5.400M11.800 7.300v5.400"/>'
+    ),
+    "maintenance": Markup(
+        '<rect class="ring" x="2.800" y="2.800" width="14.400" height="14.400" rx="3.500"/>'
+        '<path class="stroke" d="M6.500 10h7"/>'
+    ),
 }
+_ICON = Markup('<svg class="icon i-{}" viewBox="0 0 20 20" width="{}" height="{}" aria-hidden="true">{}</svg>')
+_BADGE = Markup('<span class="badge s-{}">{}{}</span>')
+_PHASE = Markup('<rect class="p-{}" x="{}" y="0" width="{}" height="8"><title>{}</title></rect>')
+_PHASES = Markup(
+    '<svg class="phases" role="img" aria-label="{}" viewBox="0 0 100 8" preserveAspectRatio="none" width="120"'
+    ' height="8">{}</svg>'
+)
+_LEGEND = Markup('<li><i class="p-{}"></i>{} <b>{}</b></li>')
 
 
 @lru_cache(maxsize=128)
 def icon(status: str, size: int = 18) -> Markup:
     """A status by its shape. size: of a side, in pixels."""
-    return Markup(  # noqa: S704 — our own
-        f'<svg class="icon i-{status}" viewBox="0 0 20 20" width="{size}" height="{size}" aria-hidden="true">'
-        f"{_MARKS[status]}</svg>"
-    )
+    return _ICON.format(status, size, size, _MARKS[status])
 
 
 @lru_cache(maxsize=16)
 def badge(status: str) -> Markup:
     """A status by shape and word."""
-    return Markup(  # noqa: S704 — our own
-        f'<span class="badge s-{status}">{icon(status, 16)}{STATUS_WORDS[status]}</span>'
-    )
+    return _BADGE.format(status, icon(status, 16), STATUS_WORDS[status])
 
 
 def phases(pieces: Sequence[Piece]) -> Markup:
@@ -48,21 +65,14 @@ def phases(pieces: Sequence[Piece]) -> Markup:
     if not pieces:
         return Markup()
     words = [f"{_name(piece)} {latency(piece.ms)}" for piece in pieces]
-    drawn = [
-        f'<rect class="p-{piece.name}" x="{piece.start}" y="0" width="{piece.width}" height="8">'
-        f"<title>{each}</title></rect>"
-        for piece, each in zip(pieces, words, strict=True)
-    ]
-    return Markup(  # noqa: S704 — numbers, and names of ours
-        f'<svg class="phases" role="img" aria-label="{", ".join(words)}" viewBox="0 0 100 8"'
-        f' preserveAspectRatio="none" width="120" height="8">{"".join(drawn)}</svg>'
-    )
+    drawn = [_PHASE.format(each.name, each.start, each.width, said) for each, said in zip(pieces, words, strict=True)]
+    return _PHASES.format(", ".join(words), Markup("").join(drawn))
 
 
 def legend(pieces: Sequence[Piece]) -> Markup:
     """What `phases` shows, in words."""
-    rows = [f'<li><i class="p-{each.name}"></i>{_name(each)} <b>{latency(each.ms)}</b></li>' for each in pieces]
-    return Markup(f'<ul class="legend">{"".join(rows)}</ul>')  # noqa: S704 — numbers, and names of ours
+    rows = [_LEGEND.format(each.name, _name(each), latency(each.ms)) for each in pieces]
+    return Markup('<ul class="legend">{}</ul>').format(Markup("").join(rows))
 
 
 def _name(piece: Piece) -> str:

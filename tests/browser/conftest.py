@@ -98,6 +98,13 @@ class Visit:
             yield look
         await self._look(wanted[0])
 
+    async def pictures(self, name: str, wanted: Looks = THREE) -> None:
+        """A picture of what is shown in each look, in which nothing is wider than the screen."""
+        await self.page.wait_for_function("document.documentElement.classList.contains('js')")
+        async for scheme, width in self.looks(wanted):
+            assert await self.page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
+            await self.shot(f"{name}-{scheme}-{width}")
+
     async def _look(self, look: Look) -> None:
         (scheme, width), before = look, self.look
         if scheme != before[0]:

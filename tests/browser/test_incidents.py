@@ -80,10 +80,7 @@ async def test_an_incident_looks_right_on_every_screen(chromium: Browser, addres
         await visit.sign_in()
         for name, path in pages.items():
             await visit.page.goto(path)
-            await visit.page.wait_for_function("document.documentElement.classList.contains('js')")
-            async for scheme, width in visit.looks(FOUR):
-                assert await visit.page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
-                await visit.shot(f"{name}-{scheme}-{width}")
+            await visit.pictures(name, FOUR)
 
 
 async def test_an_open_page_goes_on_by_itself_and_keeps_what_is_typed(

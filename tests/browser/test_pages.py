@@ -42,10 +42,7 @@ async def test_the_pages_look_right_on_every_screen(chromium: Browser, address: 
         await visit.sign_in()
         for name, path in pages.items():
             await visit.page.goto(path)
-            await visit.page.wait_for_function("document.documentElement.classList.contains('js')")
-            async for scheme, width in visit.looks():
-                assert await visit.page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
-                await visit.shot(f"{name}-{scheme}-{width}")
+            await visit.pictures(name)
 
 
 async def test_a_result_changes_the_row_without_a_reload_or_a_jump(

@@ -66,13 +66,18 @@ async def test_the_other_side_that_closes_is_told(ways: Readiness | PlainReadine
         await asyncio.wait_for(reading, BOUND_S)
 
 
+async def give_up(ways: Readiness | PlainReadiness, sock: socket.socket) -> None:
+    """Wait for it, and be cancelled."""
+    waiting = asyncio.ensure_future(ways.until(sock.fileno()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+
 async def test_who_gave_up_waiting_may_wait_again(ways: Readiness | PlainReadiness) -> None:
     ours, theirs = pair()
     with ours, theirs:
-        given_up = asyncio.ensure_future(ways.until(ours.fileno()))
-        await asyncio.sleep(0)
-        given_up.cancel()
-        await asyncio.wait([given_up])
+        await give_up(ways, ours)
         theirs.send(b"x")
         await asyncio.sleep(0)
         await asyncio.wait_for(ways.until(ours.fileno(), again=True), BOUND_S)
@@ -81,10 +86,7 @@ async def test_who_gave_up_waiting_may_wait_again(ways: Readiness | PlainReadine
 async def test_a_closed_socket_leaves_its_number_to_the_next(ways: Readiness | PlainReadiness) -> None:
     before, other = pair()
     with other:
-        given_up = asyncio.ensure_future(ways.until(before.fileno()))
-        await asyncio.sleep(0)
-        given_up.cancel()
-        await asyncio.wait([given_up])
+        await give_up(ways, before)
         number = before.fileno()
         before.close()
     ours, theirs = pair()
