@@ -263,9 +263,17 @@ async def take_back(conn: Connection, incident_id: int, who: str, note: str) -> 
 
 
 async def snooze(conn: Connection, incident_id: int, who: str, until: datetime | None) -> bool:
-    """Tell nothing of it until then; None wakes it. False where it is over, or was not asleep."""
-    cursor = await conn.execute(_SQL["snooze"], {"id": incident_id, "who": who, "until": until})
-    return await cursor.fetchone() is not None
+    """Tell nothing of it until then, and then who knows of it that it lasts; None wakes it. False where it is over, or
+    was not asleep.
+    """
+    async with conn.transaction():
+        cursor = await conn.execute(_SQL["snooze"], {"id": incident_id, "who": who, "until": until})
+        event = await cursor.fetchone()
+        if event is None:
+            return False
+        await conn.execute(_SQL["forget_wakening"], {"id": incident_id})
+        await conn.execute(_SQL["wake_up"], {"id": incident_id, "event": event[0]})
+    return True
 
 
 async def comment(conn: Connection, incident_id: int, who: str, words: str) -> None:

@@ -10,7 +10,6 @@ import asyncio
 import enum
 from collections.abc import Callable, Iterable, Sequence
 
-import msgspec
 import psycopg
 import structlog
 
@@ -20,6 +19,7 @@ from pinguin.errors import Unavailable
 from pinguin.push import Ping
 from pinguin.store import monitors, push
 from pinguin.store.monitors import Draft
+from pinguin.web.copies import Copies
 from pinguin.web.database import connection
 
 _log = structlog.get_logger(__name__)
@@ -27,10 +27,6 @@ _log = structlog.get_logger(__name__)
 BATCH = 200
 PATIENCE_S = 3.0
 """How long the database may take for pings before they go to Redis: those who ping give up after some ten seconds."""
-LIMIT = 20_000
-"""Pings that Redis keeps; more are refused, so that the job tries again."""
-KEPT_BODY = 2000
-"""Characters of a body that Redis keeps."""
 MOST_MONITORS = 1000
 """So many push monitors, and no ping makes another."""
 
@@ -45,7 +41,7 @@ class Answer(enum.Enum):
 class Intake:
     """One web process' way for pings. draft: a new monitor for a slug.
 
-    kept: set when a ping went to Redis. refused: how many could not be taken at all.
+    kept: set when a ping went to Redis, where `copies` puts it. refused: how many could not be taken at all.
     """
 
     def __init__(self, pool: Pool, broker: Broker, draft: Callable[[str], Draft]) -> None:
@@ -53,6 +49,7 @@ class Intake:
         self._waiting: list[tuple[Ping, asyncio.Future[Answer]]] = []
         self._writing: asyncio.Task[None] | None = None
         self.kept = asyncio.Event()
+        self.copies = Copies(broker)
         self.refused = 0
 
     async def take(self, ping: Ping) -> Answer:
@@ -85,15 +82,13 @@ class Intake:
                 return await self.write(pings)
             except Unavailable as error:
                 _log.warning("pings_wait", pings=len(pings), error=str(error).partition("\n")[0])
-        for ping in pings:
-            text = msgspec.json.encode(msgspec.structs.replace(ping, body=ping.body[:KEPT_BODY])).decode()
-            if not await self._broker.keep_ping(text, LIMIT):
-                raise Unavailable(f"{LIMIT} pings wait already")
+        await self.copies.put(pings)
         self.kept.set()
         return [Answer.TAKEN] * len(pings)
 
     async def _must_wait(self) -> bool:
         try:
+            await self.copies.settle()
             return await self._broker.pings_waiting() > 0
         except Unavailable:
             return False  # without Redis nothing can be put behind anything

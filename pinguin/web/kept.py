@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import msgspec
 import psycopg
@@ -45,6 +46,7 @@ async def drain_forever(intake: Intake, broker: Broker, name: str) -> None:
 async def drain_if_any(intake: Intake, broker: Broker, name: str) -> None:
     """What can be written now, unless another process is at it."""
     try:
+        await intake.copies.settle()
         if await broker.pings_waiting() and await broker.may_drain_pings(name, DRAINER_TTL_S):
             await drain(intake, broker, name)
     except Unavailable:
@@ -56,9 +58,10 @@ async def drain(intake: Intake, broker: Broker, name: str) -> None:
     written = 0
     while kept := await broker.peek_pings(BATCH):
         pings = [ping for at, text, _ in kept if (ping := await _read(broker, at, text)) is not None]
-        await _write(intake, broker, pings)
+        once = {ping.id: ping for ping in pings}  # what was put there again may be there twice, and out of its order
+        await _write(intake, broker, sorted(once.values(), key=attrgetter("at")))
         await broker.forget_pings([entry for _, _, entry in kept])
-        written += len(pings)
+        written += len(once)
         if not await broker.may_drain_pings(name, DRAINER_TTL_S):
             break  # we were too slow, and another goes on
     _log.info("pings_drained", pings=written)
@@ -67,7 +70,8 @@ async def drain(intake: Intake, broker: Broker, name: str) -> None:
 async def _read(broker: Broker, at: datetime, text: str) -> Ping | None:
     """What is no ping (of another version of Pinguin, say) is set aside, not lost."""
     try:
-        return msgspec.structs.replace(msgspec.json.decode(text, type=Ping), at=at)
+        ping = msgspec.json.decode(text, type=Ping)
+        return ping if ping.at else msgspec.structs.replace(ping, at=at)
     except msgspec.DecodeError:
         _log.error("kept_ping_not_understood")
         await broker.set_aside(text)
@@ -120,10 +124,11 @@ async def say_open_forever(intake: Intake, broker: Broker, pool: Pool) -> None:
 
 
 async def say_open(intake: Intake, broker: Broker, pool: Pool, openness: Openness) -> None:
-    """While the database is away, Redis keeps pings, which is as good."""
+    """While the database is away, Redis keeps pings, which is as good: once those that it lost are there again."""
     able_for = openness.able_for(True, intake.refused, time.time())
     assert able_for is not None
     try:
+        await intake.copies.settle()
         async with connection(pool, PATIENCE_S) as conn:
             await push.say_open(conn, able_for, timedelta(seconds=BREAK_S))
     except (Unavailable, psycopg.Error):

@@ -201,6 +201,28 @@ select id, now(), 'snoozed', %(who)s, coalesce(to_char(%(until)s::timestamptz at
   'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '') from done
 returning id
 
+-- name: forget_wakening
+-- Another snooze, or none: its end is another.
+delete from notifications
+where id in (
+  select id from notifications
+  where incident_id = %(id)s and status = 'waiting' and kind = 'reminder' and facts ? 'snoozed_until'
+  for update skip locked)
+
+-- name: wake_up
+-- Who was told of it hears when a snooze ends that it is down still, whether there are reminders or not.
+insert into notifications (key, channel_id, monitor_id, incident_id, kind, step, at, due_at, facts)
+select 'reminder:' || i.id || ':' || n.channel_id || ':snooze' || %(event)s::bigint, n.channel_id, i.monitor_id, i.id,
+  'reminder', min(n.step), i.started_at, i.snoozed_until, jsonb_build_object('snoozed_until', i.snoozed_until)
+from incidents i
+join notifications n on n.incident_id = i.id and n.kind in ('down', 'reminder') and n.status in ('taken', 'sent')
+where i.id = %(id)s and i.acknowledged_at is null and i.snoozed_until is not null
+  and not exists (
+    select from notifications w
+    where w.incident_id = i.id and w.channel_id = n.channel_id and w.kind in ('down', 'reminder')
+      and w.status = 'waiting' and w.due_at <= i.snoozed_until)
+group by i.id, n.channel_id
+
 -- name: comment
 insert into incident_events (incident_id, at, kind, who, text)
 select id, clock_timestamp(), 'commented', %(who)s, %(words)s from incidents where id = %(id)s

@@ -57,5 +57,16 @@ async def test_every_region_has_its_slots(pool: Pool) -> None:
     assert rows == [("eu", 60), ("local", 60)]
 
 
+async def test_nothing_is_owed_before_the_scheduler_can_know_of_a_version(pool: Pool) -> None:
+    """A monitor of one second that was just made, and paused again after half a minute."""
+    await add_monitor(pool, EPOCH, interval_s=1)
+    await fetch(pool, "update monitor_versions set valid_to = %s returning 1", EPOCH + timedelta(seconds=30))
+    sql = "select count(*), min(scheduled_at) from expected_slots(%s, %s)"
+    around = EPOCH - timedelta(hours=1), EPOCH + timedelta(hours=1)
+    assert await fetch(pool, sql, *around) == [(25, EPOCH + timedelta(seconds=5))]
+    later = EPOCH + timedelta(seconds=20)
+    assert await fetch(pool, sql, later, around[1]) == [(10, later)]
+
+
 def test_a_definition_is_written_as_lua_reads_it() -> None:
     assert str(Definition(7, 3, 60, 13, 2.5, ["local", "eu"])) == "3:60:13:7500:local,eu"

@@ -114,6 +114,47 @@ async def test_pings_wait_in_redis_and_come_in_their_order(
     assert await broker.pings_waiting() == 0
 
 
+async def test_pings_that_redis_lost_are_put_there_again(
+    job: Client, app: Litestar, broker: Broker, pool: Pool, redis: aioredis.Redis, way: tuple[Line, Pool], known: UUID
+) -> None:
+    """Emptied while the database is away, and once more after they were written: each is there once, at its time."""
+    way[0].hang()
+    for path in ("start", "fail"):
+        assert (await job.get(f"/{known}/{path}")).text == "OK"
+    over = datetime.now(UTC)
+    await redis.flushall()
+    assert (await job.get(f"/{known}/0")).text == "OK"
+    assert await broker.pings_waiting() == 3
+    await redis.flushall()
+    way[0].go_on()
+    await kept.drain_if_any(app.state.web.intake, broker, "test")
+    await drained(app, broker)
+
+    rows = await fetch(pool, "select kind, at from pings order by at")
+    assert [row[0] for row in rows] == ["start", "fail", "exit"]
+    assert rows[1][1] <= over + SLACK
+    assert await fetch(pool, "select count(*), count(ended_at) from incidents") == [(1, 1)]
+
+    await redis.flushall()
+    await kept.drain_if_any(app.state.web.intake, broker, "test")
+    await drained(app, broker)
+    assert await fetch(pool, "select kind, at from pings order by at") == rows
+
+
+async def test_nobody_is_silent_while_lost_pings_are_not_there_again(
+    job: Client, app: Litestar, broker: Broker, pool: Pool, redis: aioredis.Redis, way: tuple[Line, Pool], known: UUID
+) -> None:
+    """Silence is judged up to when somebody says that pings can be taken; before, they are put there again."""
+    way[0].hang()
+    assert (await job.get(f"/{known}")).text == "OK"
+    await redis.flushall()
+    way[0].go_on()
+    web: Web = app.state.web
+    await kept.say_open(web.intake, broker, web.pool, Openness())
+    assert await broker.pings_waiting() == 1
+    assert await fetch(pool, "select count(*) from push_watch") == [(1,)]
+
+
 async def test_a_ping_whose_answer_was_lost_is_written_once(
     job: Client, app: Litestar, broker: Broker, pool: Pool, known: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +191,7 @@ async def test_while_redis_is_away_too_the_job_is_told_to_come_again(
 async def test_more_than_redis_is_to_keep_is_refused_not_dropped(
     job: Client, broker: Broker, way: tuple[Line, Pool], known: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pinguin.web.intake.LIMIT", 2)
+    monkeypatch.setattr("pinguin.web.copies.LIMIT", 2)
     way[0].hang()
     codes = [(await job.get(f"/{known}")).status_code for _ in range(4)]
     assert codes == [200, 200, 503, 503]

@@ -28,7 +28,7 @@ NOTICES = {
     "acknowledged": "Acknowledged. No reminder and no escalation any more; the recovery is told.",
     "already": "Somebody did that before.",
     "taken-back": "Not acknowledged any more. Reminders and escalation go on.",
-    "snoozed": "Snoozed. Nothing is told of it until then, unless it is still down.",
+    "snoozed": "Snoozed. Nothing but its recovery is told until then; if it is still down then, that is told.",
     "awake": "Awake again. What was held back goes out within seconds.",
     "commented": "Written into the timeline.",
     "resolved": "Resolved. The monitor is checked on; it takes the whole threshold to be down again.",

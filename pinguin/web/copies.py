@@ -1,0 +1,71 @@
+"""Pings that this process put into Redis: remembered until they are written, and put there again where Redis was
+emptied meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from pinguin.broker import Broker
+from pinguin.errors import Unavailable
+from pinguin.push import Ping
+
+_log = structlog.get_logger(__name__)
+
+LIMIT = 20_000
+"""Pings that Redis keeps; more are refused, so that the job tries again."""
+COPIES = 10_000
+"""Pings of its own that a process remembers: 25 MB at the most."""
+KEPT_BODY = 2000
+"""Characters of a body that are kept."""
+
+
+class Copies:
+    """One web process' way to the pings that wait in Redis. What is there twice is written once: it has an id."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._texts: deque[str] = deque(maxlen=COPIES)
+        self._since: str | None = None
+        self._lock = asyncio.Lock()
+
+    async def put(self, pings: Sequence[Ping]) -> None:
+        """Keep pings, as of now. Raises `Unavailable` when Redis is away too, or full."""
+        async with self._lock:
+            await self._look()
+            now = await self._broker.now()
+            for ping in pings:
+                text = msgspec.json.encode(msgspec.structs.replace(ping, body=ping.body[:KEPT_BODY], at=now)).decode()
+                await self._put(text)
+                self._texts.append(text)
+
+    async def settle(self) -> None:
+        """Forget what is written; put the rest there again where Redis was emptied. Raises `Unavailable`."""
+        async with self._lock:
+            if self._texts:
+                await self._look()
+
+    async def _look(self) -> None:
+        # In this order: that it was emptied in between is noticed, now or the next time.
+        waiting = await self._broker.pings_waiting()
+        since, _ = await self._broker.look_at_spill()
+        if self._since not in (None, since):
+            await self._put_again()
+        elif not waiting:
+            self._texts.clear()
+        self._since = since
+
+    async def _put_again(self) -> None:
+        if self._texts:
+            _log.warning("pings_were_emptied", pings=len(self._texts))
+        for text in self._texts:
+            await self._put(text)
+
+    async def _put(self, text: str) -> None:
+        if not await self._broker.keep_ping(text, LIMIT):
+            raise Unavailable(f"{LIMIT} pings wait already")
