@@ -182,6 +182,35 @@ async def test_a_clock_that_was_set_back_does_not_silence_a_channel(outbox: Outb
     assert await outbox.told() == ["phone: down bar"]
 
 
+@pytest.mark.parametrize(("number", "least_s"), [(1, 0.4), (2, 0.4), (3, 0.6), (19, 0.6), (20, 4)])
+async def test_only_a_storm_waits_longer_than_a_second(outbox: Outbox, number: int, least_s: float) -> None:
+    """The first of so many waited a little less, and long enough; the others have just come."""
+    channel = await outbox.channel()
+    for _ in range(10):
+        told, waited_s = await _gathered(outbox, channel, number, least_s - 0.2)
+        if waited_s < least_s:
+            break  # else the machine took its time, and this one says nothing
+    assert not told
+    told, _ = await _gathered(outbox, channel, number, least_s)
+    assert told
+
+
+async def _gathered(outbox: Outbox, channel: int, number: int, waited_s: float) -> tuple[bool, float]:
+    """Whether so many make a message, and how long the first had waited in the end; leaves nothing."""
+    notify = """
+        insert into notifications (key, channel_id, kind, at, due_at)
+        select 'n' || n, %s, 'pipeline', now(), clock_timestamp() - case n when 1 then %s else 0 end * interval '1 s'
+        from generate_series(1, %s) n
+        """
+    async with outbox.pool.connection() as conn, conn.transaction(force_rollback=True):
+        await conn.execute(notify, (channel, waited_s, number))
+        waited = "select extract(epoch from clock_timestamp() - min(due_at))::float from notifications"
+        made = await (await conn.execute("select gather_message('me', '10 s')")).fetchone()
+        row = await (await conn.execute(waited)).fetchone()
+    assert row
+    return made != (None,), row[0]
+
+
 async def test_a_thousand_monitors_are_one_message_and_so_is_their_recovery(outbox: Outbox) -> None:
     await outbox.channel()
     rows = """
