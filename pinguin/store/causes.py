@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from pinguin.cause import Facts, Failure, Shared
 from pinguin.db import Connection, queries
@@ -15,16 +16,16 @@ MOST_LOOKED_AT = 3000
 
 
 async def facts(conn: Connection, incident_ids: Sequence[int]) -> Facts:
-    """Of these incidents, which began at about the same time. Three queries, or one where there is one incident."""
-    given = {"incidents": list(incident_ids), "most": MOST_FAILURES}
-    cursor = await conn.execute(_SQL["failures"], given)
-    failures = [Failure(*row) for row in await cursor.fetchall()]
+    """Of these incidents, which began at about the same time. Two queries."""
+    cursor = await conn.execute(_SQL["failures"], {"incidents": list(incident_ids), "most": MOST_FAILURES})
+    return await of_failures(conn, [Failure(*row) for row in await cursor.fetchall()])
+
+
+async def of_failures(conn: Connection, failures: Sequence[Failure]) -> Facts:
+    """Of outages that are known, the first of them first. One query, also where there is nothing to find."""
     ids = sorted({failure.monitor_id for failure in failures})
-    if len(ids) < 2:
-        return Facts(failures, (), len(ids))
-    wanted = {"monitors": ids, "at": failures[0].at, "most": MOST_LOOKED_AT}
-    cursor = await conn.execute(_SQL["shared"], wanted)
-    shared = [Shared(kind, value, frozenset(having), of) for kind, value, having, of in await cursor.fetchall()]
-    total = await (await conn.execute(_SQL["monitors"], wanted)).fetchone()
-    assert total is not None
-    return Facts(failures, shared, total[0])
+    at = failures[0].at if failures else datetime.now(UTC)
+    cursor = await conn.execute(_SQL["shared"], {"monitors": ids, "at": at, "most": MOST_LOOKED_AT})
+    *found, (_, _, _, total) = await cursor.fetchall()
+    shared = [Shared(kind, value, frozenset(having), of) for kind, value, having, of in found]
+    return Facts(failures, shared, total or len(ids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.rows import class_row
@@ -16,6 +16,8 @@ from pinguin.store.pages import Beat
 _SQL = queries("incidents")
 
 STATES = ("open", "acknowledged", "ended")
+SLOTS = 30
+"""Around a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,19 +208,26 @@ async def notifications(conn: Connection, incident_id: int) -> list[Notification
     return found
 
 
-async def beats(conn: Connection, monitor_id: int, around: Sequence[tuple[datetime, int]]) -> list[list[Beat]]:
-    """The results of some thirty slots around each moment, that many of them before it; newest first."""
-    moments, earlier = [moment for moment, _ in around], [before for _, before in around]
-    cursor = await conn.execute(_SQL["beats"], {"monitor": monitor_id, "moments": moments, "earlier": earlier})
+async def beats(
+    conn: Connection, incident: Whole, around: tuple[tuple[datetime, int], tuple[datetime, int]]
+) -> list[list[Beat]]:
+    """The results of some thirty slots around each of two moments, that many of them before it; newest first."""
+    given: dict[str, Any] = {"monitor": incident.monitor_id}
+    for place, (moment, before) in enumerate(around):
+        after, slot = SLOTS - before, timedelta(seconds=2 * incident.interval_s)
+        part = {"moment": moment, "since": moment - before * slot, "until": moment + after * slot}
+        part |= {"before": before, "after": after}
+        given |= {f"{name}_{place}": value for name, value in part.items()}
+    cursor = await conn.execute(_SQL["beats"], given, prepare=False)
     rows = await cursor.fetchall()
-    return [[Beat(*row[1:]) for row in rows if row[0] == moment] for moment in moments]
+    return [[Beat(*row[1:]) for row in rows if row[0] == place] for place in range(len(around))]
 
 
 async def votes(conn: Connection, incident: Incident) -> list[Vote]:
     """What each region had found when the outage was sure."""
     bounds = {"started_at": incident.started_at, "confirmed_at": incident.confirmed_at}
     async with conn.cursor(row_factory=class_row(Vote)) as cursor:
-        await cursor.execute(_SQL["votes"], {"monitor": incident.monitor_id, **bounds})
+        await cursor.execute(_SQL["votes"], {"monitor": incident.monitor_id, **bounds}, prepare=False)
         return await cursor.fetchall()
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from markupsafe import Markup
 
 from pinguin import cause
-from pinguin.cause import Guess
+from pinguin.cause import Failure, Guess
 from pinguin.db import Connection
 from pinguin.model import PHASES
 from pinguin.store import causes, incidents
@@ -106,18 +107,17 @@ async def story(conn: Connection, incident_id: int) -> Story:
     now = await news(conn, incident_id)
     votes = await incidents.votes(conn, now.incident)
     others = await incidents.together(conn, incident_id, TOGETHER)
-    facts = await causes.facts(conn, [incident_id, *(each.id for each in others)])
+    failures = [Failure(each.monitor_id, each.started_at, each.reason) for each in (now.incident, *others)]
+    facts = await causes.of_failures(conn, sorted(failures, key=attrgetter("at")))
     in_all = others[0].in_all if others else 0
     return Story(now, seen(now.incident.evidence), votes, others[:SHOWN], in_all, cause.guess(facts))
 
 
 async def _strips(conn: Connection, incident: Whole) -> list[Strip]:
-    titles = {"Around its beginning": (incident.started_at, beats.BEATS // 3)}
-    if incident.ended_at is None:
-        titles["Now"] = (datetime.now(UTC), beats.BEATS)
-    else:
-        titles["Around its end"] = (incident.ended_at, beats.BEATS // 3)
-    found = await incidents.beats(conn, incident.monitor_id, list(titles.values()))
+    ended = incident.ended_at
+    titles = ("Around its beginning", "Now" if ended is None else "Around its end")
+    end = (datetime.now(UTC), beats.BEATS) if ended is None else (ended, beats.BEATS // 3)
+    found = await incidents.beats(conn, incident, ((incident.started_at, beats.BEATS // 3), end))
     return [
         Strip(title, beats.bar(beats.marks(each, incident.interval_s, live=False)))
         for title, each in zip(titles, found, strict=True)

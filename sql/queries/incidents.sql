@@ -81,20 +81,26 @@ order by a.id desc
 limit 300
 
 -- name: beats
--- Some thirty results around each moment, so many of them before it.
-select w.moment, r.monitor_id, r.scheduled_at, r.region, r.status::text as status, r.reason, r.message, r.latency_ms
-from unnest(%(moments)s::timestamptz[], %(earlier)s::integer[]) w (moment, earlier)
-join monitors m on m.id = %(monitor)s
-cross join lateral (
-  (select * from results
-    where monitor_id = m.id and scheduled_at < w.moment
-      and scheduled_at > w.moment - make_interval(secs => 2 * w.earlier * m.interval_s)
-    order by scheduled_at desc limit w.earlier * cardinality(m.regions))
+-- Some thirty results around each of two moments, so many of them before it. The times are those that the planner knows:
+-- of years of results it opens the days in question.
+with m as (select cardinality(regions) as regions from monitors where id = %(monitor)s)
+select r.place, r.monitor_id, r.scheduled_at, r.region, r.status::text as status, r.reason, r.message, r.latency_ms
+from (
+  (select 0 as place, * from results
+    where monitor_id = %(monitor)s and scheduled_at > %(since_0)s and scheduled_at < %(moment_0)s
+    order by scheduled_at desc limit %(before_0)s * (select regions from m))
   union all
-  (select * from results
-    where monitor_id = m.id and scheduled_at >= w.moment
-      and scheduled_at < w.moment + make_interval(secs => 2 * (30 - w.earlier) * m.interval_s)
-    order by scheduled_at limit (30 - w.earlier) * cardinality(m.regions))) r
+  (select 0, * from results
+    where monitor_id = %(monitor)s and scheduled_at >= %(moment_0)s and scheduled_at < %(until_0)s
+    order by scheduled_at limit %(after_0)s * (select regions from m))
+  union all
+  (select 1, * from results
+    where monitor_id = %(monitor)s and scheduled_at > %(since_1)s and scheduled_at < %(moment_1)s
+    order by scheduled_at desc limit %(before_1)s * (select regions from m))
+  union all
+  (select 1, * from results
+    where monitor_id = %(monitor)s and scheduled_at >= %(moment_1)s and scheduled_at < %(until_1)s
+    order by scheduled_at limit %(after_1)s * (select regions from m))) r
 order by r.scheduled_at desc
 
 -- name: votes
@@ -105,15 +111,19 @@ where monitor_id = %(monitor)s and scheduled_at >= %(started_at)s and scheduled_
 order by region, scheduled_at desc
 
 -- name: together
--- Other monitors' outages that began within five minutes of this one, the nearest first.
-select i.id, i.monitor_id, m.name, i.started_at, i.ended_at, i.reason, i.message, count(*) over () as in_all
-from incidents o
-join incidents i on i.started_at between o.started_at - interval '5 minutes' and o.started_at + interval '5 minutes'
-  and i.monitor_id <> o.monitor_id
-join monitors m on m.id = i.monitor_id
-where o.id = %(id)s
-order by abs(extract(epoch from i.started_at - o.started_at)), i.id
-limit %(most)s
+-- Other monitors' outages that began within five minutes of this one, the nearest first. Names are looked up of those
+-- alone: the planner guesses them to be many, and would read all monitors.
+select i.id, i.monitor_id, m.name, i.started_at, i.ended_at, i.reason, i.message, i.in_all
+from (
+  select i.*, abs(extract(epoch from i.started_at - o.started_at)) as apart, count(*) over () as in_all
+  from incidents o
+  join incidents i on i.started_at between o.started_at - interval '5 minutes' and o.started_at + interval '5 minutes'
+    and i.monitor_id <> o.monitor_id
+  where o.id = %(id)s
+  order by apart, i.id
+  limit %(most)s) i
+cross join lateral (select name from monitors where id = i.monitor_id limit 1) m
+order by i.apart, i.id
 
 -- name: mark
 -- Changes whenever something on an incident's page does. Events are only ever added; notifications change.

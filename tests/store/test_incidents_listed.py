@@ -76,8 +76,13 @@ async def test_an_incident_is_told_with_its_past(pool: Pool) -> None:
         earlier = await incidents.get(conn, first)
         assert (earlier.previous_id, earlier.lately, earlier.state) == (None, 0, "ended")
         assert [(vote.region, vote.status) for vote in await incidents.votes(conn, whole)] == [("eu", "down")]
-        (around,) = await incidents.beats(conn, monitor, [(whole.started_at, 10)])
+        around, later = await incidents.beats(
+            conn, whole, ((whole.started_at, 10), (whole.started_at + timedelta(minutes=1), 30))
+        )
         assert [beat.status for beat in around] == ["down", "up", "up", "down"]
+        assert [beat.status for beat in later] == ["down", "up", "up", "down"]
+        before, _ = await incidents.beats(conn, whole, ((whole.started_at, 1), (whole.started_at, 1)))
+        assert [beat.status for beat in before] == ["down", "up"]
         assert [event.kind for event in await incidents.events(conn, first)] == ["failed", "confirmed", "recovered"]
 
 
