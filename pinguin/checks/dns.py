@@ -30,7 +30,7 @@ from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.checks.findings import conclude
 from pinguin.checks.verdict import too_slow, wrong_host
-from pinguin.errors import CheckFailed, InvalidInput
+from pinguin.errors import CheckFailed, CheckImpossible, InvalidInput
 from pinguin.fields import Examples, field
 
 TITLE = "DNS record"
@@ -214,6 +214,7 @@ class _Asking:
     def __init__(self, options: Options, context: Context, watch: Stopwatch) -> None:
         self._options, self._context, self._watch = options, context, watch
         self._strange = 0
+        self._over_tcp = ""
 
     async def first_answer(self) -> dns.message.Message:
         """The answer of the first server that gives one; they are asked in turn, as the system does."""
@@ -223,13 +224,14 @@ class _Asking:
             server = servers[-left]
             self._context.evidence["resolver"] = str(server)
             self._watch.stage(f"waiting for the name server {server}")
+            self._over_tcp = ""
             try:
                 # A silent first server must not eat the time of the second one; the last has what remains.
                 async with asyncio.timeout(self._watch.seconds_left() / left if left > 1 else None):
                     return await self._answer(server, self._options.resolver)
             except OSError as error:
                 if left == 1:
-                    raise failure_of(error, str(server), in_words(self._watch.total_ms())) from None
+                    raise self._failure(error, str(server)) from None
         raise AssertionError("there is at least one server")
 
     async def others(self, mine: dns_answer.Answer, wanted: dns_answer.Wanted) -> dns_answer.Finding:
@@ -255,7 +257,10 @@ class _Asking:
         except CheckFailed as failure:
             raise CheckFailed(failure.reason, f"{server}: {failure.message}") from None
         except OSError as error:
-            raise failure_of(error, server, in_words(self._watch.total_ms())) from None
+            raise self._failure(error, server) from None
+
+    def _failure(self, error: OSError, server: str) -> CheckFailed | CheckImpossible:
+        return failure_of(error, server, in_words(self._watch.total_ms()) + self._over_tcp)
 
     async def _servers(self) -> list[Address]:
         options = self._options
@@ -278,6 +283,8 @@ class _Asking:
                 return await over_udp(server, question, resources, partial(self._note_strange, server))
             except Truncated:
                 evidence["transport"] = "udp, then tcp"
+                self._over_tcp = ", over TCP, as its answer over UDP was cut off"
+                self._watch.stage(f"waiting for the name server {server}{self._over_tcp}")
                 return await over_tcp(server, question, resources)
         except NotDns:
             raise CheckFailed("protocol", f"what {server} sent is no answer to the question") from None

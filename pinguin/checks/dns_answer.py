@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +12,7 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
@@ -154,6 +154,9 @@ def _finding(condition: str, seen: str, sentence: str) -> Finding:
     return Finding(condition[:200], seen[:200], "answer" if sentence else "", sentence)
 
 
+_MATCHES = {"any": "any of", "all": "all of", "exact": "exactly", "contains": "contains"}
+
+
 def _records(answer: Answer, wanted: Wanted) -> Iterator[Finding]:
     what = f"{wanted.kind} of {wanted.name}"
     seen = _few(sorted(answer.records)) or "none"
@@ -172,7 +175,9 @@ def _records(answer: Answer, wanted: Wanted) -> Iterator[Finding]:
     parts = [f"{what} is {seen}"]
     parts += [f"missing: {_few(missing)}"] if missing else []
     parts += [f"not expected: {_few(extra)}"] if extra else []
-    yield _finding(f"{what}: {wanted.match} of {_few(wanted.expected)}", seen, "; ".join(parts) if parts[1:] else "")
+    yield _finding(
+        f"{what}: {_MATCHES[wanted.match]} {_few(wanted.expected)}", seen, "; ".join(parts) if parts[1:] else ""
+    )
 
 
 def _missing(answer: Answer, wanted: Wanted) -> list[str]:
@@ -233,15 +238,23 @@ def same_everywhere(told: Mapping[str, str], wanted: Wanted) -> Finding:
 
 
 def normal(record: str, kind: str) -> str:
-    """Names are equal in any case and with or without the dot at the end; texts are equal as they are."""
+    """Names are equal in any case and with or without the dot at the end, the parts of a text as they are or as dig
+    shows them, the rest however it is written.
+    """
     if kind == "TXT":
-        return record.strip().removeprefix('"').removesuffix('"')
-    if kind in ("A", "AAAA"):
-        try:
-            return str(ipaddress.ip_address(record.strip()))
-        except ValueError:
-            return record
-    return " ".join(word.rstrip(".").lower() for word in record.split())
+        record = record.strip()
+        parts = _parsed(record, kind) if record.startswith('"') else None
+        return as_text(parts) if parts else record.removeprefix('"').removesuffix('"')
+    rdata = _parsed(record, kind) if kind else None
+    return " ".join(word.rstrip(".").lower() for word in (rdata.to_text() if rdata else record).split())
+
+
+def _parsed(record: str, kind: str) -> dns.rdata.Rdata | None:
+    """None for what is no such record: it is compared as it is."""
+    try:
+        return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(kind), record.strip())
+    except (dns.exception.DNSException, ValueError):
+        return None
 
 
 def wrong_authority(lines: Sequence[str]) -> str | None:

@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import dns.flags
@@ -136,8 +136,11 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def name_server(answers: Answers) -> AsyncIterator[int]:
-    """A DNS server over UDP and TCP on one port. `answers` gives the bytes for a query and its transport, or None."""
+async def name_server(answers: Answers, *, tcp: bool = True) -> AsyncIterator[int]:
+    """A DNS server over UDP and TCP on one port. `answers` gives the bytes for a query and its transport, or None.
+
+    tcp: False for one whose port is closed there.
+    """
 
     async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         (size,) = struct.unpack("!H", await reader.readexactly(2))
@@ -148,7 +151,7 @@ async def name_server(answers: Answers) -> AsyncIterator[int]:
             writer.write(struct.pack("!H", len(answer)) + answer)
             await writer.drain()
 
-    async with serving(stream) as port:
+    async with serving(stream) if tcp else nullcontext(free_port()) as port:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(answers), local_addr=("127.0.0.1", port))
         try:

@@ -49,6 +49,10 @@ RECORDS: list[tuple[str, str, str]] = [
     ("SOA", "ns.test. root.test. 1 2 3 4 5", "ns.test root.test 1 2 3 4 5"),
     ("SRV", "1 2 5060 sip.test.", "1 2 5060 sip.test"),
     ("TXT", '"v=spf1 " "-all"', "v=spf1 -all"),
+    ("TXT", '"v=spf1 " "-all"', '"v=spf1 " "-all"'),  # as dig shows it
+    ("TXT", '"say \\"hi\\""', 'say "hi"'),
+    ("CAA", '0 issue "ca.test"', "0 issue ca.test"),
+    ("DS", "1 13 2 " + "cd" * 32, "1 13 2 " + "CD" * 28 + " " + "CD" * 4),
 ]
 
 
@@ -145,6 +149,22 @@ async def test_an_answer_that_is_cut_in_the_middle_of_a_record(check: Check) -> 
         report = await check("dns", name="example.test", resolver=f"127.0.0.1:{port}")
 
     assert report.status is Status.UP
+
+
+async def test_a_server_that_only_speaks_udp_and_truncates(check: Check) -> None:
+    """A firewall lets UDP through alone: whoever reads it must not look for the fault in UDP."""
+
+    def cut(query: dns.message.Message, transport: str) -> bytes:
+        message = dns.message.make_response(query)
+        message.flags |= dns.flags.TC
+        return message.to_wire()
+
+    async with name_server(cut, tcp=False) as port:
+        report = await check("dns", name="example.test", resolver=f"127.0.0.1:{port}")
+
+    assert (report.status, report.reason) == (Status.DOWN, "refused")
+    assert str(report.message).endswith(", over TCP, as its answer over UDP was cut off")
+    assert report.evidence["transport"] == "udp, then tcp"
 
 
 async def test_tcp_alone(check: Check) -> None:
