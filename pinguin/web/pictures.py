@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
+from pinguin.web.pattern import Pattern
 from pinguin.web.views import Piece
 from pinguin.web.words import STATUS_WORDS, latency
 
@@ -38,26 +39,26 @@ _MARKS: Mapping[str, Markup] = {
         '<path class="stroke" d="M6.500 10h7"/>'
     ),
 }
-_ICON = Markup('<svg class="icon i-{}" viewBox="0 0 20 20" width="{}" height="{}" aria-hidden="true">{}</svg>')
-_BADGE = Markup('<span class="badge s-{}">{}{}</span>')
-_PHASE = Markup('<rect class="p-{}" x="{}" y="0" width="{}" height="8"><title>{}</title></rect>')
-_PHASES = Markup(
-    '<svg class="phases" role="img" aria-label="{}" viewBox="0 0 100 8" preserveAspectRatio="none" width="120"'
-    ' height="8">{}</svg>'
+_ICON = Pattern('<svg class="icon i-%s" viewBox="0 0 20 20" width="%s" height="%s" aria-hidden="true">%s</svg>')
+_BADGE = Pattern('<span class="badge s-%s">%s%s</span>')
+_PHASE = Pattern('<rect class="p-%s" x="%s" y="0" width="%s" height="8"><title>%s</title></rect>')
+_PHASES = Pattern(
+    '<svg class="phases" role="img" aria-label="%s" viewBox="0 0 100 8" preserveAspectRatio="none" width="120"'
+    ' height="8">%s</svg>'
 )
-_LEGEND = Markup('<li><i class="p-{}"></i>{} <b>{}</b></li>')
+_LEGEND = Pattern('<li><i class="p-%s"></i>%s <b>%s</b></li>')
 
 
 @lru_cache(maxsize=128)
 def icon(status: str, size: int = 18) -> Markup:
     """A status by its shape. size: of a side, in pixels."""
-    return _ICON.format(status, size, size, _MARKS[status])
+    return _ICON(status, size, size, _MARKS[status])
 
 
 @lru_cache(maxsize=16)
 def badge(status: str) -> Markup:
     """A status by shape and word."""
-    return _BADGE.format(status, icon(status, 16), STATUS_WORDS[status])
+    return _BADGE(status, icon(status, 16), STATUS_WORDS[status])
 
 
 def phases(pieces: Sequence[Piece]) -> Markup:
@@ -65,14 +66,14 @@ def phases(pieces: Sequence[Piece]) -> Markup:
     if not pieces:
         return Markup()
     words = [f"{_name(piece)} {latency(piece.ms)}" for piece in pieces]
-    drawn = [_PHASE.format(each.name, each.start, each.width, said) for each, said in zip(pieces, words, strict=True)]
-    return _PHASES.format(", ".join(words), Markup("").join(drawn))
+    drawn = [_PHASE(each.name, each.start, each.width, said) for each, said in zip(pieces, words, strict=True)]
+    return _PHASES(", ".join(words), Markup("").join(drawn))
 
 
 def legend(pieces: Sequence[Piece]) -> Markup:
     """What `phases` shows, in words."""
-    rows = [_LEGEND.format(each.name, _name(each), latency(each.ms)) for each in pieces]
-    return Markup('<ul class="legend">{}</ul>').format(Markup("").join(rows))
+    rows = [_LEGEND(each.name, _name(each), latency(each.ms)) for each in pieces]
+    return Markup('<ul class="legend">%s</ul>') % Markup("").join(rows)
 
 
 def _name(piece: Piece) -> str:

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from pinguin.store.history import Day
 from pinguin.wallclock import instant
 from pinguin.web.charts.view import View, stamp
+from pinguin.web.pattern import Pattern
 from pinguin.web.words import STATUS_WORDS, duration, number, percent
 
 DAYS = 90
@@ -90,17 +91,17 @@ def kind(day: Day) -> str:
     return "brief" if day.uptime > 0.99 else "long" if day.uptime > 0.9 else "down"
 
 
-_ROW = Markup(
-    '<tr><td><a id="day-{}" href="{}">{}</a></td><td class="right">{}</td><td class="right">{}</td>'
-    '<td class="right">{}</td><td class="grow">{}</td></tr>'
+_ROW = Pattern(
+    '<tr><td><a id="day-%s" href="%s">%s</a></td><td class="right">%s</td><td class="right">%s</td>'
+    '<td class="right">%s</td><td class="grow">%s</td></tr>'
 )
-_WORST = Markup('<a href="/incidents/{}">{}</a>, {}')
+_WORST = Pattern('<a href="/incidents/%s">%s</a>, %s')
 
 
 def _row(day: Day, address: str) -> Markup:
-    worst = _WORST.format(day.incident_id, day.message or day.reason, duration(day.seconds)) if day.incident_id else ""
+    worst = _WORST(day.incident_id, day.message or day.reason, duration(day.seconds)) if day.incident_id else ""
     down = duration(None if day.uptime is None else day.down_s)
-    return _ROW.format(day.day, address, day.day, percent(day.uptime), down, number(day.incidents), worst)
+    return _ROW(day.day, address, day.day, percent(day.uptime), down, number(day.incidents), worst)
 
 
 def _quoted(moment: datetime) -> str:
