@@ -107,6 +107,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: Annotated[datetime | None, Meta(description="when it ends")] = None
     url: Annotated[str, Meta(description="the page of the incident or the monitor")] = ""
     acknowledge_url: Annotated[str, Meta(description="the page on which to acknowledge the outage")] = ""
+    resolved_by: Annotated[
+        str | None, Meta(description="who declared an outage over by hand; the target may still be down")
+    ] = None
     note: Annotated[str | None, Meta(description="what somebody wrote who acknowledged or resolved it")] = None
 
 

@@ -47,6 +47,8 @@ EXPIRY: Mapping[str, Voice] = {
     "domain": Voice("DOMAIN", "warn"),
 }
 TEST = Voice("TEST", "plain")
+RESOLVED = Voice("RESOLVED", "plain", "down")
+"""By hand: somebody says so, and no check."""
 
 
 def voice(kind: str) -> Voice:
@@ -56,9 +58,13 @@ def voice(kind: str) -> Voice:
     return found or (TEST if kind == "test" else Voice(kind.replace("_", " ").upper(), "plain"))
 
 
+def of(item: Item) -> Voice:
+    return RESOLVED if item.resolved_by else voice(item.kind)
+
+
 def tone(item: Item) -> Tone:
     """What is over is no alarm any more."""
-    return "plain" if item.ended_at and item.kind in OPENING else voice(item.kind).tone
+    return "plain" if item.ended_at and item.kind in OPENING else of(item).tone
 
 
 def headline(item: Item, now: datetime) -> str:
@@ -76,7 +82,7 @@ def entry(item: Item, now: datetime) -> str:
 
 
 def _line(item: Item, now: datetime, name: str) -> str:
-    words, told = voice(item.kind).word, why(item)
+    words, told = of(item).word, why(item)
     if item.kind in OPENING and item.ended_at:
         what = "WAS DOWN" if item.kind == "down" else f"WAS {voice(item.kind).state.upper()}"
         return _joined(f"{what} {name} {span(item.at, item.ended_at, now)}", told)
@@ -102,7 +108,8 @@ def _over(item: Item, now: datetime) -> str:
     state = voice(item.kind).state
     if item.duration_s is None:
         return f"no longer {state}, since {clock(item.at, now)}"
-    return f"was {state} {span(item.at - timedelta(seconds=item.duration_s), item.at, now)}"
+    by = f", resolved by {one_line(item.resolved_by, 80)}" if item.resolved_by else ""
+    return f"was {state} {span(item.at - timedelta(seconds=item.duration_s), item.at, now)}{by}"
 
 
 def _for(item: Item, now: datetime) -> str:

@@ -52,6 +52,7 @@ class ItemRow:
     confirmed_at: datetime | None
     ended_at: datetime | None
     closed_by: str | None
+    resolved_by: str | None
     reason: str | None
     message: str | None
     region: str | None

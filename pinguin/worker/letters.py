@@ -98,6 +98,7 @@ def _item(row: ItemRow, as_of: datetime, base: str, guess: Guess | None) -> Item
         expires_at=_moment(row.facts.get("expires_at")),
         url=page if base else "",
         acknowledge_url=page if base and row.incident_id and row.ended_at is None else "",
+        resolved_by=row.resolved_by if row.kind == "up" else None,
         note=f"{row.note_by}: {row.note}" if row.note else None,
     )
 

@@ -18,7 +18,7 @@ where m.id = %(message)s
 -- messages that have room for it.
 select n.kind, n.at, n.facts, n.monitor_id, coalesce(m.name, 'Pinguin') as monitor, coalesce(m.type, '') as type,
   coalesce(m.target, '') as target, coalesce(m.tags, '{}') as tags, n.incident_id, i.started_at, i.confirmed_at,
-  i.ended_at, i.closed_by, i.reason, i.message, i.region,
+  i.ended_at, i.closed_by, i.resolved_by, i.reason, i.message, i.region,
   case when few then i.evidence end as evidence, s.status::text as status, s.since, s.reason as status_reason,
   s.message as status_message, s.latency_ms, earlier.started_at as last_started_at, earlier.ended_at as last_ended_at,
   p.message as pipeline_message, p.ended_at as pipeline_ended_at, p.region as pipeline_region, said.who as note_by,

@@ -41,6 +41,8 @@ MINUTES_7 = NOON + timedelta(minutes=7)
         ("down", {"message": None, "reason": None}, 61, "DOWN shop"),
         ("reminder", {"duration_s": 7500.0}, 7500, f"STILL DOWN shop for 2 h 5 min: {WHY}"),
         ("up", {"at": MINUTES_7, "duration_s": 420.0}, 421, "UP shop: was down 12:00–12:07 UTC (7 min)"),
+        ("up", {"at": MINUTES_7, "duration_s": 420.0, "resolved_by": "ada"}, 421,
+         "RESOLVED shop: was down 12:00–12:07 UTC (7 min), resolved by ada"),
         ("up", {"at": MINUTES_7}, 421, "UP shop: no longer down, since 12:07 UTC"),
         ("unknown", {"message": "no result for 2 min"}, 61, "UNKNOWN shop: no result for 2 min"),
         ("unknown", {"ended_at": MINUTES_7, "message": "m"}, 720, "WAS UNKNOWN shop 12:00–12:07 UTC (7 min): m"),

@@ -9,6 +9,9 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from pinguin.alerts.voices import headline
+from pinguin.store import alerts
+from pinguin.worker.letters import letter
 from pinguin.worker.recorder import record
 from tests.alerts_sql.outbox import Outbox
 from tests.factory import fetch
@@ -144,7 +147,13 @@ async def test_an_outage_resolved_by_hand_is_over(outbox: Outbox) -> None:
     await outbox.seen(shop, "d")
     assert await outbox.told() == ["phone: down shop"]
     await outbox.run("update incidents set ended_at = now(), closed_by = 'hand', resolved_by = 'ada'")
-    assert await outbox.told() == ["phone: up shop"]
+    await outbox.later(5)
+    async with outbox.pool.connection() as conn:
+        claimed = await alerts.claim(conn, outbox.sender, 30)
+        assert claimed is not None
+        told = letter(claimed, await alerts.items(conn, claimed.id), "", None).item
+    assert (told.kind, told.resolved_by) == ("up", "ada")
+    assert headline(told, told.at).startswith("RESOLVED shop: was down ")
 
 
 @pytest.mark.parametrize(
