@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import threading
 
 import pytest
@@ -116,5 +117,15 @@ def test_an_error_of_the_system_has_a_reason_and_a_sentence(code: int, reason: s
 
 
 def test_limits_of_this_machine_say_nothing_about_the_target() -> None:
-    for code in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+    for code in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN):
         assert isinstance(failure_of(OSError(code, ""), "192.0.2.1:80", "3 ms"), CheckImpossible)
+
+
+async def test_a_machine_without_a_port_to_send_from_says_so_at_once(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a socket can be written to, and would be asked for ever."""
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: errno.EAGAIN)
+    report = await check("dns", name="example.test", resolver=f"127.0.0.1:{free_port()}")
+    assert (report.status, report.reason) == (Status.UNKNOWN, "internal")
+    assert "EAGAIN" in str(report.message)

@@ -24,8 +24,8 @@ _REASONS = {
     errno.EINVAL: ("unreachable", "{peer} is not an address that can be connected to"),
 }
 
-_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EAFNOSUPPORT}
-"""This machine's limits say nothing about the target."""
+_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN, errno.EAFNOSUPPORT}
+"""This machine's limits say nothing about the target. EAGAIN: no port is left to send datagrams from."""
 
 
 def failure_of(error: OSError, peer: str, after: str) -> CheckFailed | CheckImpossible:

@@ -18,7 +18,7 @@ from pinguin.checks.engine.resolve import Address
 
 CHUNK = 65536
 _NONBLOCK: int = getattr(socket, "SOCK_NONBLOCK", 0)
-_UNDER_WAY = {errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK}
+_UNDER_WAY = {errno.EINPROGRESS, errno.EALREADY}
 _CONNECTED = {0, errno.EISCONN}
 
 
