@@ -6,10 +6,10 @@ select monitor_id, started_at, reason from incidents where id = any(%(incidents)
 
 -- name: shared
 -- Traits that at least two of these monitors have, which of them do, and how many monitors do in all; and, without a
--- kind, how many monitors there are (0 where fewer than two are asked of). Hosts are read from what is watched; addresses, resolvers and authorities are
--- those that checks saw last before `at`, where there are not too many monitors to look. What two of them share is
--- found first: only that is looked for in all others. Those are read once, by their regions and tags, of which there
--- are few.
+-- kind, how many monitors there are (0 where fewer than two are asked of). Hosts are read from what is watched, which
+-- for push monitors is a schedule in words; addresses, resolvers and authorities are those that checks saw last before
+-- `at`, where there are not too many monitors to look. What two of them share is found first: only that is looked for
+-- in all others. Those are read once, by their regions and tags, of which there are few.
 with definitions as materialized (
   select regions, tags, count(*) as monitors
   from monitors
@@ -22,7 +22,7 @@ with definitions as materialized (
     substring(target from '^([0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$'),
     substring(target from '^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/@\s]*@)?(\[[^]]+\]|[^/:?#\s]+)'))) as host
   from monitors
-  where id = any(%(monitors)s)
+  where id = any(%(monitors)s) and not passive
 ), seen as materialized (
   select w.id, r.evidence
   from monitors w
@@ -75,7 +75,8 @@ with definitions as materialized (
   select 'host', s.value, 0, others.monitors from shared s
   cross join lateral (
     select count(*) as monitors from monitors w
-    where strpos(w.words, s.value) > 0 and (w.enabled and w.archived_at is null or w.id = any(%(monitors)s))
+    where strpos(w.words, s.value) > 0 and not w.passive
+      and (w.enabled and w.archived_at is null or w.id = any(%(monitors)s))
       and s.value = lower(coalesce(
         substring(w.target from '^([0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$'),
         substring(w.target from '^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/@\s]*@)?(\[[^]]+\]|[^/:?#\s]+)')))) others

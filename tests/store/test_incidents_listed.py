@@ -166,6 +166,15 @@ async def test_hosts_are_read_from_every_kind_of_target(pool: Pool, target: str)
     assert [(each.value, each.of) for each in facts.shared if each.kind == "host"] == [(TARGETS[target], 3)]
 
 
+async def test_a_schedule_in_words_names_no_host(pool: Pool) -> None:
+    ids = [
+        (await broken(pool, f"job {n}", type="push", passive=True, target="every 1 d, grace 1 h"))[1] for n in range(2)
+    ]
+    async with connection(pool) as conn:
+        facts = await causes.facts(conn, ids)
+    assert [each for each in facts.shared if each.kind == "host"] == []
+
+
 async def test_a_guess_from_the_database_names_what_they_share(pool: Pool) -> None:
     for n in range(40):
         await add_monitor(pool, name=f"well {n}", target=f"other{n}.test:80", tags=["web"])
