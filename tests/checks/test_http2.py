@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from pinguin.checks.contract import Context, Resources
 from pinguin.checks.engine import http2
+from pinguin.checks.engine.body import Body
 from pinguin.checks.engine.stopwatch import Stopwatch
 from pinguin.checks.runner import Report
 from pinguin.errors import CheckFailed
@@ -108,6 +110,26 @@ async def test_a_page_over_http2(ask: Ask) -> None:
     assert "connection" not in headers
     assert "host" not in headers
     assert body == b"x" * 60_000
+
+
+async def test_what_reading_an_answer_takes_is_no_time_of_the_servers(
+    ask: Ask, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over either version of HTTP. A body that is packed well takes longer to unpack than to arrive."""
+    take = Body.take
+
+    def slowly(self: Body, chunk: bytes) -> None:
+        time.sleep(1.5)
+        take(self, chunk)
+
+    monkeypatch.setattr(Body, "take", slowly)
+    async with serving(answering(page())) as port:
+        plain = await check("http", url=f"http://127.0.0.1:{port}/")
+    for report in (plain, await ask(server(says()))):
+        assert report.status is Status.UP, report.message
+        assert report.latency_ms
+        assert report.latency_ms < 1500
+        assert "transfer" in report.phases
 
 
 async def test_a_large_body_waits_for_the_window(ask: Ask) -> None:

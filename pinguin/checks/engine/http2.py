@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import suppress
+from time import perf_counter
 
 import h2.config
 import h2.connection
@@ -53,6 +54,7 @@ class _Talk:
         self._ended = False
         self._settled = False
         self._unexplained = 0
+        self._arrived = watch.started
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding=None))
         self._h2.local_settings = h2.settings.Settings(
             client=True,
@@ -91,7 +93,7 @@ class _Talk:
                 await asyncio.sleep(0)
         self._body.end()
         self._raise()
-        self._watch.done("transfer")
+        self._watch.done("transfer", self._arrived)  # what reading it took us is no time of the server's
 
     def answer(self) -> Answer:
         body = self._body
@@ -103,6 +105,7 @@ class _Talk:
     async def _hear(self) -> int:
         """Take in what arrives next; gives its size."""
         data = await self._wire.receive()
+        self._arrived = perf_counter()
         if not data:
             what = f"after {self._body.received} bytes of the body" if self._status else "without an answer"
             raise self.failed("reset", f"the connection was closed {what}")
@@ -137,7 +140,7 @@ class _Talk:
                 raise self.failed("reset", f"the server ended the connection ({_code(event.error_code)})")
 
     def _begin(self, headers: Headers) -> None:
-        self._watch.done("first_byte")
+        self._watch.done("first_byte", self._arrived)
         self._watch.stage("reading the answer")
         self._status = int(first(headers, b":status"))
         self._headers = [item for item in headers if not item[0].startswith(b":")]
