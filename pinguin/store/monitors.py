@@ -227,11 +227,14 @@ async def listed(
     most: int = 50,
     ids: Sequence[int] | None = None,
     sort: Sort = "status",
+    among: Sequence[str] | None = None,
 ) -> list[Listed]:
-    """Up to `most` rows, in the order `sort`, then by name; `ids` narrows it to these monitors.
+    """Up to `most` rows, in the order `sort`, then by name; of monitors with these `ids` or, where `wanted` names no
+    status, `among` these statuses.
 
     Planned for each filter anew: a plan for all of them takes twice as long.
     """
+    seen = [wanted.status] if wanted.status else among
     given = wanted.row() | {
         "sort": sort,
         "as_of": after and after.as_of,
@@ -240,6 +243,8 @@ async def listed(
         "after_id": after and after.id,
         "most": most,
         "ids": None if ids is None else list(ids),
+        "among": None if seen is None else list(seen),
+        "found": None if seen is None or Status.MAINTENANCE in seen else list(seen),
     }
     async with conn.cursor(row_factory=class_row(Listed)) as cursor:
         await cursor.execute(_SQL["listed"], given, prepare=False)

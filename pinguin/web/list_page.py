@@ -15,7 +15,7 @@ from pinguin.store.monitors import Listed, Place
 from pinguin.store.upkeep import PipelineIncident
 from pinguin.web import asked as asking
 from pinguin.web import views
-from pinguin.web.asked import Asked
+from pinguin.web.asked import ORDER, Asked
 from pinguin.web.tags import Tags
 from pinguin.web.views import Row
 
@@ -110,7 +110,7 @@ async def read(conn: Connection, asked: Asked, tags: Tags, user_id: int) -> List
     counts = await monitors.counts(conn)
     within = await listing.counts(conn, asked.filter) if asked.narrowed else counts
     sections = await _sections(conn, asked) if asked.group else []
-    rows, following = ([], "") if asked.group else await _rows(conn, asked)
+    rows, following = ([], "") if asked.group else await _rows(conn, asked, within)
     return ListPage(
         asked=asked,
         rows=rows,
@@ -127,14 +127,32 @@ async def read(conn: Connection, asked: Asked, tags: Tags, user_id: int) -> List
     )
 
 
-async def _rows(conn: Connection, asked: Asked) -> tuple[list[Row], str]:
+async def _rows(conn: Connection, asked: Asked, within: Counts) -> tuple[list[Row], str]:
     """A page of rows, and the cursor of the next."""
     as_of = datetime.now(UTC) if asked.sort == "uptime" else None
     place = asked.place
     start = place or Place(-1e308, "", 0, as_of)
-    found = await monitors.listed(conn, asked.filter, after=start, most=PAGE + 1, sort=asked.sort)
+    among = worst(within, start) if asked.sort == "status" and not asked.status else None
+    found = await monitors.listed(conn, asked.filter, after=start, most=PAGE + 1, sort=asked.sort, among=among)
+    if among and len(found) <= PAGE:  # meanwhile some recovered
+        found = await monitors.listed(conn, asked.filter, after=start, most=PAGE + 1, sort=asked.sort)
     following = asking.cursor(found[PAGE - 1], start) if len(found) > PAGE else ""
     return await views.rows(conn, found[:PAGE]), following
+
+
+def worst(within: Counts, start: Place) -> list[str] | None:
+    """The statuses of a page that begins after `start`, the worst first; None where it may need the last of them.
+
+    Of those with the status of `start` all may be before it.
+    """
+    sure, among = 0, []
+    for rank, status in enumerate(ORDER[:-1], 1):
+        if rank >= start.rank:
+            among.append(status)
+            sure += within[Status(status)] if rank > start.rank else 0
+        if sure > PAGE:
+            return among
+    return None
 
 
 async def _sections(conn: Connection, asked: Asked) -> list[Section]:

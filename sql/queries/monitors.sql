@@ -73,7 +73,8 @@ where m.id = %(id)s and m.archived_at is null
 
 -- name: listed
 -- A page of the list. Every order is one number, then the name, then the id; the cursor is those of the last row. What
--- a page does not show is looked at in few columns, and read in full only for the rows that it shows.
+-- a page does not show is looked at in few columns, and read in full only for the rows that it shows. among: the
+-- statuses that people see of the rows in question; found: what checks found of those, by which the index knows them.
 with maintained as materialized (
   select monitor_id from monitors_in_maintenance(now())
 ), uptimes as materialized (
@@ -94,7 +95,8 @@ with maintained as materialized (
     select shown_status(s.status, m.id in (select monitor_id from maintained)) as status) shown
   where m.archived_at is null
     and (%(ids)s::bigint[] is null or m.id = any(%(ids)s))
-    and (%(status)s::monitor_status is null or shown.status = %(status)s)
+    and (%(among)s::monitor_status[] is null or shown.status = any(%(among)s::monitor_status[]))
+    and (%(found)s::monitor_status[] is null or s.status = any(%(found)s::monitor_status[]))
     and (%(type)s::text is null or m.type = %(type)s)
     and (%(tags)s::text[] is null or m.tags @> %(tags)s)
     and (%(search)s::text is null or strpos(m.words, lower(%(search)s)) > 0)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from litestar import Litestar
 
 from pinguin.db import Pool, connection
+from pinguin.maintenance import Manual
+from pinguin.model import Status
 from pinguin.people import Role
-from pinguin.store import monitors, pages
-from pinguin.store.monitors import Filter
-from pinguin.web import asked
+from pinguin.store import maintenance, monitors, pages
+from pinguin.store.monitors import Filter, Place
+from pinguin.web import asked, list_page
 from pinguin.web.asked import SORTS, Asked
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, browser, person, signed_in
@@ -83,6 +86,28 @@ async def test_each_order_is_what_it_says(pool: Pool) -> None:
     assert near == sorted(near)
     assert None not in shares[: len(known)]
     assert len(set(known)) > 5
+
+
+async def test_some_statuses_alone_are_what_the_whole_list_has_of_them(pool: Pool) -> None:
+    await spread(pool, 60)
+    async with connection(pool) as conn:
+        made = await maintenance.create(conn, maintenance.Draft(title="Move", rule=Manual(), tags=["b"]))
+        await maintenance.start(conn, made, timedelta(hours=1))
+        everything = await monitors.listed(conn, Filter(), most=100)
+        assert {each.status for each in everything} == {"up", "down", "degraded", "unknown", "paused", "maintenance"}
+        for among in (["down"], ["down", "degraded"], ["maintenance"], ["paused", "maintenance"]):
+            found = await monitors.listed(conn, Filter(), most=100, among=among)
+            assert found == [each for each in everything if each.status in among]
+
+
+def test_a_page_of_the_worst_asks_for_as_many_statuses_as_it_surely_needs() -> None:
+    within = dict.fromkeys(Status, 0) | {Status.DOWN: 40, Status.UNKNOWN: 11, Status.UP: 500, Status.PAUSED: 3}
+    first = Place(-1e308, "", 0)
+    assert list_page.worst(within, first) == ["down", "degraded", "unknown"]
+    assert list_page.worst(within | {Status.DOWN: 51}, first) == ["down"]
+    assert list_page.worst(within, Place(1, "z", 1)) == ["down", "degraded", "unknown", "pending", "up"]
+    assert list_page.worst(within, Place(5, "a", 1)) is None
+    assert list_page.worst(dict.fromkeys(Status, 1), first) is None
 
 
 async def test_the_order_by_uptime_counts_no_maintenance(pool: Pool) -> None:
