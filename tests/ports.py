@@ -15,10 +15,10 @@ _ports = cycle(range(_FIRST + _process * _EACH, _FIRST + (_process + 1) * _EACH)
 
 def free_port() -> int:
     """One that nobody has, neither for TCP nor for UDP."""
-    for port in _ports:
+    while True:
+        port = next(_ports)
         with suppress(OSError):
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                 with socket.socket(socket.AF_INET, kind) as probe:
                     probe.bind(("127.0.0.1", port))
             return port
-    raise AssertionError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from statistics import median
 from time import monotonic
 
 import pytest
@@ -143,19 +144,19 @@ async def test_an_edit_without_a_hint_arrives_with_the_next_reconcile(
 
 
 async def test_the_loop_dispatches_just_after_the_second(broker: Broker, pool: Pool, token: str) -> None:
+    """Most jobs of some three seconds: this machine may be slow in others."""
     for n in range(30):
         await add_monitor(pool, name=f"m{n}", interval_s=2)
     await reconcile(broker, pool, token)
-    """It does in most seconds: what a second at which this machine was slow left late does not count."""
     stop = asyncio.Event()
     loop = asyncio.create_task(dispatch_forever(broker, stop))
     jobs: list[Job] = []
-    prompt = 0
+    lateness: list[float] = []
     async with asyncio.timeout(90):
-        while prompt < 45:
+        while len(lateness) < 45 or median(lateness[-45:]) >= 0.5:
             taken = await broker.take("local", 100, 0.2)
             now = (await broker.now()).timestamp()
-            prompt += sum(now - job.slot < 0.5 for job in taken)
+            lateness += [now - job.slot for job in taken]
             jobs += taken
             await broker.release(taken)
     stop.set()
