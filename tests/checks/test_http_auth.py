@@ -77,9 +77,46 @@ async def test_digest(check: Check, kind: str) -> None:
     assert [(hop["status"]) for hop in right.evidence["hops"]] == [401, 200]
     assert seen[1].endswith(b"\r\n\r\nx")
     assert (wrong.reason, len(seen)) == ("status", 4)
-    assert "answered 401 Unauthorized" in str(wrong.message)
+    assert wrong.message == "answered 401 Unauthorized; accepted: 200-299 (it refuses the user or the password)"
     spent = [hop["phases"]["connect"] for hop in right.evidence["hops"]]
     assert sum(spent) == pytest.approx(right.phases["connect"], abs=0.01)
+
+
+@pytest.mark.parametrize(("forgotten", "status"), [(1, Status.UP), (9, Status.DOWN)])
+async def test_a_nonce_that_the_server_does_not_know_any_more(check: Check, forgotten: int, status: Status) -> None:
+    """As of two servers behind one name, each with nonces of its own; one that forgets them all ends the check."""
+    asked = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        head = (await request_of(reader)).decode()
+        asked += 1
+        known = f'nonce="n{asked - 1}"' in head and asked - 1 > forgotten
+        stale = ", stale=true" if "authorization" in head.lower() else ""
+        challenge = f'WWW-Authenticate: Digest realm="realm", nonce="n{asked}", qop="auth"{stale}\r\n'
+        writer.write(page(b"in") if known else page(b"out", "401 Unauthorized", challenge))
+        await writer.drain()
+
+    async with serving(handler) as port:
+        report = await check("http", url=f"http://127.0.0.1:{port}/", auth="digest", username="me", password="hush")
+
+    assert (report.status, asked) == (status, 3), report.message
+
+
+@pytest.mark.parametrize(
+    ("challenge", "words"),
+    [
+        ('Basic realm="r"', "(it asks for Basic, not for a digest)"),
+        ('Negotiate, Basic realm="r", charset="UTF-8"', "(it asks for Negotiate, Basic, not for a digest)"),
+        ("", "(it asks for nothing, not for a digest)"),
+    ],
+)
+async def test_a_server_that_asks_for_something_else(check: Check, challenge: str, words: str) -> None:
+    header = f"WWW-Authenticate: {challenge}\r\n" if challenge else ""
+    async with serving(answering(page(b"", "401 Unauthorized", header))) as port:
+        report = await check("http", url=f"http://127.0.0.1:{port}/", auth="digest", username="me", password="hush")
+
+    assert report.message == f"answered 401 Unauthorized; accepted: 200-299 {words}"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +134,8 @@ async def test_a_digest_that_nobody_can_answer(check: Check, challenge: str) -> 
         report = await check("http", url=f"http://127.0.0.1:{port}/", auth="digest", username="me", password="hush")
 
     assert (report.status, report.reason in ("protocol", "status")) == (Status.DOWN, True)
+    assert "KECCAK" not in challenge or str(report.message).endswith("is not known here (algorithm=KECCAK)")
+    assert "auth-int" not in challenge or str(report.message).endswith('is not known here (qop="auth-int")')
 
 
 async def test_digest_goes_on_after_a_redirect_and_stays_at_home(check: Check) -> None:

@@ -58,6 +58,8 @@ async def _check(options: Options, context: Context, journey: Journey) -> Outcom
             findings = await _judge_aside(options, context, seen)
         degraded = report(findings, context.evidence, latency)
     except CheckFailed as failure:
+        if journey.refusal and failure.reason == "status":
+            failure.message += f" ({journey.refusal})"
         failure.evidence |= _what_came(answer)
         raise
     if journey.chains and not degraded:

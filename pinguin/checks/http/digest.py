@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 
 from pinguin.checks.engine.answer import Answer
+from pinguin.checks.evidence import text
 from pinguin.errors import CheckFailed
 
 
@@ -25,10 +28,33 @@ class Digest:
         except StopIteration:
             return None
         except (httpx.ProtocolError, NotImplementedError, KeyError, ValueError):
-            raise CheckFailed("protocol", "the server asks for a kind of digest that is not known here") from None
+            words = f"the server asks for a kind of digest that is not known here ({_kind(challenge)})"
+            raise CheckFailed("protocol", words) from None
         finally:
             flow.close()
         return asked.headers["authorization"]
+
+
+def is_stale(challenge: Answer) -> bool:
+    """Whether the server refused the nonce alone: it has forgotten it, or is another one behind the same name."""
+    return re.search(r"\bstale\s*=\s*\"?true\b", _words(challenge), re.IGNORECASE) is not None
+
+
+def schemes(challenge: Answer) -> str:
+    """What the server asks for: `Basic, Negotiate`; nothing where it does not say."""
+    found = re.findall(r"(?:^|,)\s*([A-Za-z][\w-]{0,30})(?=\s+[\w-]+\s*=|\s*$|\s*,)", _words(challenge))
+    return ", ".join(dict.fromkeys(found))
+
+
+def _kind(challenge: Answer) -> str:
+    """`algorithm=SHA-1024, qop="auth-int"`: as much of the challenge as says what cannot be answered."""
+    return text(
+        ", ".join(re.findall(r"(?:algorithm|qop)\s*=\s*(?:\"[^\"]*\"|[^\s,]+)", _words(challenge))) or "no nonce", 100
+    )
+
+
+def _words(challenge: Answer) -> str:
+    return challenge.header("www-authenticate") or ""
 
 
 def _of_digest(challenge: Answer) -> list[tuple[bytes, bytes]]:

@@ -13,7 +13,7 @@ from pinguin.checks.engine.chain import Link
 from pinguin.checks.engine.stopwatch import Stopwatch
 from pinguin.checks.evidence import text
 from pinguin.checks.http import requests
-from pinguin.checks.http.digest import Digest
+from pinguin.checks.http.digest import Digest, is_stale, schemes
 from pinguin.checks.http.options import Options
 from pinguin.checks.http.reading import accepts
 from pinguin.checks.http.route import visit
@@ -26,7 +26,8 @@ class Journey:
     """Each hop is a connection of its own; their phases add up.
 
     chains: the certificates that were met, by host. redirects: how many were followed. target: where the last of
-    them led, or would lead; None where there was none. scrubber: hides what the options and the way hold of secrets.
+    them led, or would lead; None where there was none. refusal: what a 401 means, in words. scrubber: hides what the
+    options and the way hold of secrets.
     """
 
     def __init__(self, options: Options, context: Context) -> None:
@@ -37,10 +38,11 @@ class Journey:
         self._earlier: Mapping[str, float] = {}
         self._token = ""
         self._retried = False
-        self._challenged: set[str] = set()
+        self._challenged: dict[str, int] = {}
         self.scrubber: Scrubber = options.scrubber
         self.chains: dict[str, tuple[Link, ...]] = {}
         self.redirects = 0
+        self.refusal = ""
         self.target: str | None = None
         self.watch = Stopwatch(context)
 
@@ -97,17 +99,28 @@ class Journey:
         options = self._options
         if requests.origin(request.url) != requests.origin(options.request.url):
             return None
-        if options.auth == "digest" and str(request.url) not in self._challenged:
-            self._challenged.add(str(request.url))
-            authorization = Digest(options.username, options.password).respond(request, answer)
-            if authorization:
-                self._note_hop(request, answer)
-                return requests.with_header(request, "authorization", authorization)
+        if options.auth == "digest":
+            return self._challenge(request, answer)
         if options.token_source and not self._retried:
             self._retried = True
             self._note_hop(request, answer)
             return await self._authorised(request)
+        self.refusal = "it refuses a fresh token" if options.token_source else ""
         return None
+
+    def _challenge(self, request: httpx.Request, answer: Answer) -> httpx.Request | None:
+        """Once a URL, and once more where the nonce alone was refused."""
+        options, before = self._options, self._challenged.get(str(request.url), 0)
+        if before and not (before == 1 and is_stale(answer)):
+            self.refusal = "it refuses the user or the password"
+            return None
+        self._challenged[str(request.url)] = before + 1
+        authorization = Digest(options.username, options.password).respond(request, answer)
+        if authorization is None:
+            self.refusal = f"it asks for {schemes(answer) or 'nothing'}, not for a digest"
+            return None
+        self._note_hop(request, answer)
+        return requests.with_header(request, "authorization", authorization)
 
     def _onward(self, request: httpx.Request, answer: Answer) -> httpx.Request | None:
         """Where `answer`, one of `REDIRECTS`, leads to, or None where it is the answer."""
