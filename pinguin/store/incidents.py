@@ -215,9 +215,8 @@ async def beats(
     given: dict[str, Any] = {"monitor": incident.monitor_id}
     for place, (moment, before) in enumerate(around):
         after, slot = SLOTS - before, timedelta(seconds=2 * incident.interval_s)
-        part = {"moment": moment, "since": moment - before * slot, "until": moment + after * slot}
-        part |= {"before": before, "after": after}
-        given |= {f"{name}_{place}": value for name, value in part.items()}
+        given |= {f"before_{place}": before, f"moment_{place}": moment, f"after_{place}": after}
+        given |= {f"since_{place}": moment - before * slot, f"until_{place}": moment + after * slot}
     cursor = await conn.execute(_SQL["beats"], given, prepare=False)
     rows = await cursor.fetchall()
     return [[Beat(*row[1:]) for row in rows if row[0] == place] for place in range(len(around))]

@@ -107,7 +107,8 @@ async def story(conn: Connection, incident_id: int) -> Story:
     now = await news(conn, incident_id)
     votes = await incidents.votes(conn, now.incident)
     others = await incidents.together(conn, incident_id, TOGETHER)
-    failures = [Failure(each.monitor_id, each.started_at, each.reason) for each in (now.incident, *others)]
+    failed: list[Whole | Other] = [now.incident, *others]
+    failures = [Failure(each.monitor_id, each.started_at, each.reason) for each in failed]
     facts = await causes.of_failures(conn, sorted(failures, key=attrgetter("at")))
     in_all = others[0].in_all if others else 0
     return Story(now, seen(now.incident.evidence), votes, others[:SHOWN], in_all, cause.guess(facts))
