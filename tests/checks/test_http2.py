@@ -215,7 +215,7 @@ async def pinging(talk: Connection, writer: asyncio.StreamWriter) -> None:
 
 
 HOSTILE: dict[str, tuple[Answer, str, str]] = {
-    "endless": (endless, "too_large", "larger than 2000 bytes"),
+    "endless": (endless, "too_large", "larger than 2,000 bytes"),
     "giant headers": (giant, "protocol", "not valid HTTP/2"),
     "given up": (given_up, "reset", "REFUSED_STREAM"),
     "going away": (going_away, "reset", "ENHANCE_YOUR_CALM"),

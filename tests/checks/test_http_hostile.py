@@ -77,8 +77,8 @@ def packed(body: bytes, encoding: str = "gzip") -> bytes:
 
 BOMB = gzip.compress(bytes(30_000_000))
 HOSTILE: dict[str, tuple[Handler, str, str]] = {
-    "endless body": (forever(b"x" * 65536, HEAD + b"\r\n"), "too_large", "larger than 100000 bytes"),
-    "endless chunks": (forever(b"1\r\nx\r\n" * 1000, CHUNKED), "too_large", "larger than 100000 bytes"),
+    "endless body": (forever(b"x" * 65536, HEAD + b"\r\n"), "too_large", "larger than 100,000 bytes"),
+    "endless chunks": (forever(b"1\r\nx\r\n" * 1000, CHUNKED), "too_large", "larger than 100,000 bytes"),
     "endless gzip": (
         forever(BOMB[:1000] + bytes(60000), HEAD + b"Content-Encoding: gzip\r\n\r\n"),
         "too_large",
@@ -96,7 +96,7 @@ HOSTILE: dict[str, tuple[Handler, str, str]] = {
     "endless trailers": (forever(b"X: y\r\n" * 1000, CHUNKED + b"0\r\n"), "too_large", "headers are larger"),
     "endless chunk extension": (forever(b"x" * 65536, CHUNKED + b"5;"), "timeout", "reading the answer"),
     "endless empty lines": (forever(b"\r\n" * 10000), "too_large", "headers are larger"),
-    "gzip bomb": (answering(packed(BOMB)), "too_large", "larger than 100000 bytes"),
+    "gzip bomb": (answering(packed(BOMB)), "too_large", "larger than 100,000 bytes"),
     "deflate bomb": (answering(packed(zlib.compress(bytes(30_000_000)), "deflate")), "too_large", "larger"),
     "many small gzips": (answering(packed(gzip.compress(b"") * 20_000)), "too_large", "larger"),
     "gzip then garbage": (answering(packed(gzip.compress(b"x") + b"garbage")), "protocol", "not packed the way"),

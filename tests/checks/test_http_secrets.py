@@ -87,6 +87,12 @@ async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     await writer.drain()
 
 
+async def breaking_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    body = b"Cannot " + await request_of(reader)
+    writer.write(page(body + b"and more", headers="Set-Cookie: a=canary-cookie-a1b2\r\n")[: -len(b"and more")])
+    await writer.drain()
+
+
 async def sending_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     target = (await request_of(reader)).split()[1].decode()
     location = f"Location: /login/canary-bearer-e5f6{target}\r\n"
@@ -98,6 +104,7 @@ ENDS: dict[str, Handler] = {
     "answers": echoing,
     "fails": failing,
     "breaks": broken,
+    "breaks off": breaking_off,
     "redirects": sending_on,
     "resets": resetting,
     "is silent": silent,

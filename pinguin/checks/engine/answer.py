@@ -6,8 +6,14 @@ import codecs
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
+
+from pinguin.checks.evidence import text
 
 Headers = list[tuple[bytes, bytes]]
+
+SHOWN_HEADERS = 20
+_KEPT_BACK = {b"set-cookie", b"location", b"authorization", b"proxy-authorization", b"cookie"}
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _NO_CHARSETS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"}
@@ -57,6 +63,14 @@ def _known(charset: str) -> str:
     except (LookupError, ValueError):
         return "utf-8"
     return "utf-8" if name in _NO_CHARSETS else name
+
+
+def what_came(answer: Answer) -> dict[str, Any]:
+    """Of an answer that is not as it should be: its headers, and the beginning of its body."""
+    headers = {text(name, 50).lower(): text(value, 200) for name, value in answer.headers[:SHOWN_HEADERS]}
+    hidden = {name: "…" for name in headers if name.encode("utf-8", "replace") in _KEPT_BACK}
+    sample = {"body_sample": text(answer.text[:501], 500)} if answer.body else {}
+    return {"headers": headers | hidden, **sample}
 
 
 def first(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes:

@@ -56,7 +56,7 @@ class Body:
             return b""
 
     def _too_large(self) -> None:
-        self._note("too_large", f"the body is larger than {self._limit} bytes")
+        self._note("too_large", f"the body is larger than {self._limit:,} bytes")
 
     def _note(self, reason: str, message: str) -> None:
         self.failure = self.failure or CheckFailed(reason, message)

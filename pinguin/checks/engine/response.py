@@ -6,7 +6,7 @@ from typing import Any
 
 import httptools
 
-from pinguin.checks.engine.answer import Answer, Headers, first
+from pinguin.checks.engine.answer import Answer, Headers, first, what_came
 from pinguin.checks.engine.body import Body
 from pinguin.checks.evidence import text
 from pinguin.errors import CheckFailed
@@ -141,7 +141,10 @@ class ResponseReader:
 
     def _failed(self, reason: str, message: str) -> CheckFailed:
         """The failure, with what was seen of the answer up to here."""
-        seen: dict[str, Any] = {"status_code": self._status} if self._in_body else {}
+        seen: dict[str, Any] = {}
+        if self._in_body:
+            came = Answer(self._status, "", self._headers, bytes(self._body.kept[:SAMPLE]), 0, 0)
+            seen = {"status_code": self._status, **what_came(came)}
         if self._fed and not self._in_body:
             seen["answer_sample"] = text(self._first, 200)
         return CheckFailed(reason, message, evidence=seen)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from pinguin.checks.conditions import Finding, judge, report
 from pinguin.checks.contract import Context, Outcome
-from pinguin.checks.engine.answer import Answer
-from pinguin.checks.evidence import text
+from pinguin.checks.engine.answer import what_came
 from pinguin.checks.http.examples import EXAMPLES
 from pinguin.checks.http.journey import Journey
 from pinguin.checks.http.options import Options
@@ -29,8 +27,6 @@ LONG = 2_000_000
 """Steps of some nanoseconds that judging an answer may take before it is done beside the event loop."""
 
 MARGIN_S = 0.05
-_SHOWN_HEADERS = 20
-_KEPT_BACK = {b"set-cookie", b"location", b"authorization", b"proxy-authorization", b"cookie"}
 
 
 async def check(options: Options, context: Context) -> Outcome:
@@ -60,7 +56,7 @@ async def _check(options: Options, context: Context, journey: Journey) -> Outcom
     except CheckFailed as failure:
         if journey.refusal and failure.reason == "status":
             failure.message += f" ({journey.refusal})"
-        failure.evidence |= _what_came(answer)
+        failure.evidence |= what_came(answer)
         raise
     if journey.chains and not degraded:
         links = [link for chain in journey.chains.values() for link in chain]
@@ -85,14 +81,6 @@ class Readers:
 
     def close(self) -> None:
         self.threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _what_came(answer: Answer) -> dict[str, Any]:
-    """Of an answer that is not as it should be: its headers, and the beginning of its body."""
-    headers = {text(name, 50).lower(): text(value, 200) for name, value in answer.headers[:_SHOWN_HEADERS]}
-    hidden = {name: "…" for name in headers if name.encode("utf-8", "replace") in _KEPT_BACK}
-    sample = {"body_sample": text(answer.text[:501], 500)} if answer.body else {}
-    return {"headers": headers | hidden, **sample}
 
 
 async def _upside_down(options: Options, context: Context, journey: Journey) -> Outcome:
