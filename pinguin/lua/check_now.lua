@@ -7,7 +7,7 @@ end
 local definition, asked = parse_definition(text), 0
 for region in string.gmatch(definition.regions, '[^,]+') do
   if redis.call('HEXISTS', INFLIGHT, ARGV[1] .. '@' .. region) == 0 then
-    hand_out('RPUSH', region, {{id = ARGV[1], slot = extra_slot, definition = definition, attempt = 1}})
+    hand_out_first(region, ARGV[1], extra_slot, definition, 1)
     asked = asked + 1
   end
 end

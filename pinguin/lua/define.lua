@@ -16,10 +16,10 @@ for i = 3, #ARGV, 2 do
     else
       local definition = parse_definition(text)
       redis.call('HSET', DEFINITIONS, id, text)
-      redis.call('ZADD', SCHEDULE, current_slot(definition) + definition.interval, id)
+      redis.call('ZADD', SCHEDULE, current_slot(definition.interval, definition.phase) + definition.interval, id)
       if soon then
         for region in string.gmatch(definition.regions, '[^,]+') do
-          hand_out('RPUSH', region, {{id = id, slot = extra_slot, definition = definition, attempt = 1}})
+          hand_out_first(region, id, extra_slot, definition, 1)
         end
       end
       changed = changed + 1
@@ -27,7 +27,7 @@ for i = 3, #ARGV, 2 do
   elseif text ~= '' then
     local definition = parse_definition(text)
     if not scheduled(id, definition) then
-      redis.call('ZADD', SCHEDULE, current_slot(definition) + definition.interval, id)
+      redis.call('ZADD', SCHEDULE, current_slot(definition.interval, definition.phase) + definition.interval, id)
       changed = changed + 1
     end
   end

@@ -8,7 +8,7 @@ for i = 2, #ARGV do
   if redis.call('HGET', INFLIGHT, field) == 't' .. ARGV[i] then
     local definition = text and parse_definition(text)
     if definition and definition.version == job.version then
-      hand_out('RPUSH', region, {{id = job.id, slot = job.slot, definition = definition, attempt = job.attempt + 1}})
+      hand_out_first(region, job.id, job.slot, definition, job.attempt + 1)
       back = back + 1
     else
       forget(field)

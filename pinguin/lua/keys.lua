@@ -36,8 +36,10 @@ local time = redis.call('TIME')
 local now = tonumber(time[1])
 local now_ms = now * 1000 + math.floor(tonumber(time[2]) / 1000)
 
+local DEFINITION = '^(%d+):(%d+):(%d+):(%d+):(.+)$'
+
 local function parse_definition(text)
-  local version, interval, phase, lease, regions = string.match(text, '^(%d+):(%d+):(%d+):(%d+):(.+)$')
+  local version, interval, phase, lease, regions = string.match(text, DEFINITION)
   return {
     version = tonumber(version), interval = tonumber(interval), phase = tonumber(phase), lease = tonumber(lease),
     regions = regions,
@@ -50,8 +52,8 @@ local function parse_job(job)
 end
 
 -- The newest slot that is not in the future.
-local function current_slot(definition)
-  return now - (now - definition.phase) % definition.interval
+local function current_slot(interval, phase)
+  return now - (now - phase) % interval
 end
 
 -- When a monitor is due next; nil where the schedule has no use for what it holds: nothing, or a time beyond an interval
@@ -71,22 +73,25 @@ local function count(name, n)
   end
 end
 
--- Queue jobs of one region and take their leases. orders: up to 1000 of {id, slot, definition, attempt}.
+-- Queue jobs of one region and take their leases. Three lists of up to 1000: id@REGION, job, lease in milliseconds.
 -- `push` is LPUSH, or RPUSH for jobs that must not wait twice.
-local function hand_out(push, region, orders)
-  local jobs, inflight, leases = {}, {}, {}
-  for i, order in ipairs(orders) do
-    local field = order.id .. '@' .. region
-    local job = string.format('%s:%d:%d:%d', order.id, order.slot, order.definition.version, order.attempt)
-    jobs[i] = job
-    inflight[2 * i - 1], inflight[2 * i] = field, 'q' .. job
-    leases[2 * i - 1], leases[2 * i] = now_ms + order.definition.lease, field
+local function hand_out(push, region, fields, jobs, leases)
+  local inflight, ends = {}, {}
+  for i, field in ipairs(fields) do
+    inflight[2 * i - 1], inflight[2 * i] = field, 'q' .. jobs[i]
+    ends[2 * i - 1], ends[2 * i] = now_ms + leases[i], field
   end
-  if #jobs > 0 then
+  if #fields > 0 then
     redis.call(push, QUEUE .. region, unpack(jobs))
     redis.call('HSET', INFLIGHT, unpack(inflight))
-    redis.call('ZADD', LEASES, unpack(leases))
+    redis.call('ZADD', LEASES, unpack(ends))
   end
+end
+
+-- One job, before all that wait.
+local function hand_out_first(region, id, slot, definition, attempt)
+  local job = string.format('%s:%d:%d:%d', id, slot, definition.version, attempt)
+  hand_out('RPUSH', region, {id .. '@' .. region}, {job}, {definition.lease})
 end
 
 local function forget(field)

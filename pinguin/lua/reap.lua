@@ -20,8 +20,7 @@ for _, field in ipairs(expired) do
       stale = stale + 1
       forget(field)
     else
-      local order = {id = id, slot = job.slot, definition = definition, attempt = job.attempt + 1}
-      hand_out('RPUSH', region, {order})
+      hand_out_first(region, id, job.slot, definition, job.attempt + 1)
       again = again + 1
     end
   end
