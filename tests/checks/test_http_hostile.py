@@ -355,3 +355,15 @@ async def test_hostile_servers_hold_up_nobody(check: Check) -> None:
             await asyncio.wait(hostile)
 
     assert min(latencies) < 400
+
+
+async def test_what_came_of_an_answer_that_broke_off_is_evidence(check: Check) -> None:
+    """What sent it (a proxy, say), and how far it came; never a cookie."""
+    head = b"HTTP/1.1 200 OK\r\nServer: edge-7\r\nSet-Cookie: id=1\r\nContent-Length: 500\r\n\r\n"
+    async with serving(answering(head + b"Welcome")) as port:
+        report = await check("http", url=f"http://127.0.0.1:{port}/")
+
+    assert (report.status, report.reason) == (Status.DOWN, "reset")
+    assert (report.evidence["status_code"], report.evidence["body_sample"]) == (200, "Welcome")
+    assert report.evidence["headers"]["server"] == "edge-7"
+    assert report.evidence["headers"]["set-cookie"] == "…"
