@@ -9,16 +9,7 @@ import pytest
 
 from pinguin.model import Status
 from tests.checks.conftest import Check, gone
-from tests.checks.servers import (
-    Handler,
-    answering,
-    full_backlog,
-    page,
-    recording,
-    resetting,
-    serving,
-    silent,
-)
+from tests.checks.servers import Handler, answering, full_backlog, page, recording, resetting, serving, silent
 from tests.checks.test_http_answers import endless
 from tests.ports import free_port
 
