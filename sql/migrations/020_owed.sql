@@ -20,6 +20,8 @@ language sql stable parallel safe as $$
 $$;
 comment on function expected_slots is
   'Every slot that was due in [window_start, window_end), by the versions then valid, from 5 s after each began: without a result, a missing one is a fact.';
+comment on function history.expected_slots is
+  'Every check that was due within [since, until), by the versions then valid, from 5 s after each began: one without a row in history.results is missing.';
 
 -- As before, but for the reminder at a snooze's end, which comes where there are no others, too.
 create or replace function alert_verdicts(wanted channels, most integer)
