@@ -25,7 +25,8 @@ DRAINER_TTL_S = 30.0
 SETTLE_S = LOOK_S + 1
 """Once Redis was emptied, every worker has looked, and put its results there again, within this time."""
 COPIES = 20_000
-"""Results of its own that a worker remembers until they are written: about 20 MB at the most."""
+"""Results of its own that a worker remembers until they are written: some 20 MB, and 100 MB at the most, where each has
+all the evidence that it may (`checks/evidence.py`)."""
 
 Record = Callable[[Sequence[Result]], Awaitable[None]]
 """Writes results in one transaction; raises `Unavailable`, or `psycopg.Error` for what the database refuses."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -183,18 +184,18 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("patient")
 async def test_a_result_is_committed_within_a_quarter_of_a_second(pool: Pool, broker: Broker) -> None:
-    """The quickest count: this machine may be busy with something else."""
+    """Most of ten in a row: this machine may be busy with something else during others."""
     shop = await add_monitor(pool)
     recording = recorder_of(pool, broker)
     task = asyncio.create_task(recording.run())
     waits: list[float] = []
-    while len(waits) < 100 and sum(wait < 0.25 for wait in waits) < 5:
+    while len(waits) < 10 or (len(waits) < 100 and median(waits[-10:]) >= 0.25):
         n, began = len(waits), asyncio.get_running_loop().time()
         recording.add(job(result(shop, n)), result(shop, n))
         await recording.flushed()
         waits.append(asyncio.get_running_loop().time() - began)
     await cancel(task)
-    assert sorted(waits)[4] < 0.25
+    assert median(waits[-10:]) < 0.25
     assert await fetch(pool, "select count(*) from results") == [(len(waits),)]
 
 
