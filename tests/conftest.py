@@ -19,18 +19,13 @@ from pinguin.broker import Broker
 from pinguin.db import Pool, make_pool, migrate
 from pinguin.embedded.stack import EmbeddedStack
 from tests.data_folder import data_folder
+from tests.emptying import EMPTY
 from tests.lanes import pytest_collection_modifyitems, pytest_runtest_setup, pytest_xdist_make_scheduler
 
 __all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup", "pytest_xdist_make_scheduler"]
 
 DATABASE_IMAGE = "timescale/timescaledb:2.23.1-pg17"
 REDIS_IMAGE = "valkey/valkey:8.1-alpine"
-
-EMPTY = """
-truncate monitors, monitor_versions, monitor_states, transitions, incidents, users, sessions, job_runs,
-  pipeline_incidents, pipeline_watch, push_watch, channels, channel_groups, maintenances
-restart identity cascade
-"""
 
 
 @dataclass
@@ -96,8 +91,6 @@ async def pool(stack: Services) -> AsyncIterator[Pool]:
     async with await psycopg.AsyncConnection.connect(stack.database_url, autocommit=True) as conn:
         await conn.execute("set client_min_messages = warning")
         await conn.execute(EMPTY)
-        for relation in ("results", "results_hourly", "results_daily", "pings"):
-            await conn.execute(f"truncate {relation}")
     async with make_pool(stack.database_url, 4) as opened:
         yield opened
 

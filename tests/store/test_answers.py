@@ -17,7 +17,8 @@ from pinguin.db import Connection, Pool, make_pool
 from pinguin.model import Result, Status
 from pinguin.web import analytics
 from pinguin.worker.recorder import record
-from tests.conftest import EMPTY, Services
+from tests.conftest import Services
+from tests.emptying import EMPTY
 from tests.factory import add_monitor, result
 
 STEP = timedelta(minutes=30)
@@ -79,8 +80,6 @@ async def past(stack: Services) -> Past:
         async with pool.connection() as conn:
             await conn.execute("set client_min_messages = warning")
             await conn.execute(EMPTY)
-            for relation in ("results", "results_hourly", "results_daily", "pings"):
-                await conn.execute(f"truncate {relation}")
         found = await lived(pool)
     await _roll_up(stack.database_url, found)
     return found
