@@ -223,6 +223,6 @@ def _shown(name: str, text: str) -> str:
 def _complaint(name: str, error: msgspec.ValidationError) -> str:
     if name == "secret_key":
         return "must have 16 characters or more"
-    if name == "setup_token":
+    if name in ("setup_token", "ping_key"):
         return "must be 16 characters or more: letters, digits, - and _"
     return str(error).replace("Expected", "must be", 1)

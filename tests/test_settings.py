@@ -38,6 +38,7 @@ def test_values_are_parsed() -> None:
         ("PINGUIN_TRUSTED_PROXIES", "10.0.0.1,0.0.0.0/0", "TRUSTED_PROXIES: '0.0.0.0/0' is no address or network"),
         ("PINGUIN_TRUSTED_PROXIES", "proxy.example", "TRUSTED_PROXIES: 'proxy.example' is no address or network"),
         ("PINGUIN_SETUP_TOKEN", "short", "SETUP_TOKEN=…: must be 16 characters or more: letters, digits, - and _"),
+        ("PINGUIN_PING_KEY", "short", "PING_KEY=…: must be 16 characters or more: letters, digits, - and _"),
         ("PINGUIN_LOG_LEVEL", "loud", "PINGUIN_LOG_LEVEL='loud'"),
         ("PINGUIN_RAW_RETENTION_DAYS", "1", "must be `int` >= 8"),
     ],
