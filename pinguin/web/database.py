@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 import psycopg_pool
@@ -38,6 +39,25 @@ async def connection(pool: Pool, patience_s: float | None = None) -> AsyncIterat
     except (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg.OperationalError, OSError) as error:
         words = str(error) or f"not within {patience_s:g} s"
         raise Unavailable(f"the database does not answer: {words}") from error
+
+
+async def at_once(conn: Connection, *reads: Awaitable[Any]) -> list[Any]:
+    """What these read over `conn`, whose statements are sent without waiting for each other's answers.
+
+    The database goes on while what it answered is drawn, and on a busy machine both wait for their turn once, not with
+    each statement. The statements are one transaction, so none of them may write. Raises what the first one raised.
+    """
+    async with conn.pipeline():
+        return await all_of(*reads)
+
+
+async def all_of(*reads: Awaitable[Any]) -> list[Any]:
+    """The parts of one of `at_once`'s reads. All end before anything is raised: their connection is used again."""
+    found = await asyncio.gather(*reads, return_exceptions=True)
+    wrong = [each for each in found if isinstance(each, BaseException)]
+    if wrong:  # what came after the first is only told that it was not done
+        raise next((each for each in wrong if not isinstance(each, psycopg.errors.PipelineAborted)), wrong[0])
+    return found
 
 
 async def _take(pool: Pool, deadline: float) -> Connection:

@@ -17,6 +17,7 @@ from pinguin.model import PHASES
 from pinguin.store import causes, incidents
 from pinguin.store.incidents import Event, Notification, Other, Vote, Whole
 from pinguin.web import beats
+from pinguin.web.database import all_of, at_once
 from pinguin.web.views import Piece, in_a_row
 
 TOGETHER = 500
@@ -96,22 +97,33 @@ class Story:
 
 async def news(conn: Connection, incident_id: int) -> News:
     """Six queries. The mark is read first: what changes while the rest is read is told the next time."""
-    acts, mark = await incidents.mark(conn, incident_id)
-    incident = await incidents.get(conn, incident_id)
-    events = await incidents.events(conn, incident_id)
-    notifications = await incidents.notifications(conn, incident_id)
-    return News(incident, events, notifications, await _strips(conn, incident), acts, mark)
+    mark = await incidents.mark(conn, incident_id)
+    return await _news(conn, await incidents.get(conn, incident_id), *mark)
+
+
+async def _news(conn: Connection, incident: Whole, acts: str, mark: str) -> News:
+    events, notifications, strips = await all_of(
+        incidents.events(conn, incident.id), incidents.notifications(conn, incident.id), _strips(conn, incident)
+    )
+    return News(incident, events, notifications, strips, acts, mark)
 
 
 async def story(conn: Connection, incident_id: int) -> Story:
-    now = await news(conn, incident_id)
-    votes = await incidents.votes(conn, now.incident)
-    others = await incidents.together(conn, incident_id, TOGETHER)
-    failed: list[Whole | Other] = [now.incident, *others]
-    failures = [Failure(each.monitor_id, each.started_at, each.reason) for each in failed]
-    facts = await causes.of_failures(conn, sorted(failures, key=attrgetter("at")))
+    """Nine queries."""
+    mark = await incidents.mark(conn, incident_id)
+    whole = await incidents.get(conn, incident_id)
+    (others, guess), votes, now = await at_once(
+        conn, _together(conn, whole), incidents.votes(conn, whole), _news(conn, whole, *mark)
+    )
     in_all = others[0].in_all if others else 0
-    return Story(now, seen(now.incident.evidence), votes, others[:SHOWN], in_all, cause.guess(facts))
+    return Story(now, seen(whole.evidence), votes, others[:SHOWN], in_all, guess)
+
+
+async def _together(conn: Connection, incident: Whole) -> tuple[list[Other], Guess | None]:
+    others = await incidents.together(conn, incident.id, TOGETHER)
+    failed: list[Whole | Other] = [incident, *others]
+    failures = [Failure(each.monitor_id, each.started_at, each.reason) for each in failed]
+    return others, cause.guess(await causes.of_failures(conn, sorted(failures, key=attrgetter("at"))))
 
 
 async def _strips(conn: Connection, incident: Whole) -> list[Strip]:

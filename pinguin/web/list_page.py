@@ -16,6 +16,7 @@ from pinguin.store.upkeep import PipelineIncident
 from pinguin.web import asked as asking
 from pinguin.web import views
 from pinguin.web.asked import ORDER, Asked
+from pinguin.web.database import at_once
 from pinguin.web.tags import Tags
 from pinguin.web.views import Row
 
@@ -109,26 +110,36 @@ async def read(conn: Connection, asked: Asked, tags: Tags, user_id: int) -> List
     mark = await monitors.mark(conn)  # first: what changes while this page is drawn, it is told
     counts = await monitors.counts(conn)
     within = await listing.counts(conn, asked.filter) if asked.narrowed else counts
-    sections = await _sections(conn, asked) if asked.group else []
-    rows, following = ([], "") if asked.group else await _rows(conn, asked, within)
+    (rows, following), sections, offered, problems, told, saved, undo = await at_once(
+        conn,
+        _rows(conn, asked, within),
+        _sections(conn, asked),
+        tags.read(conn, mark),
+        upkeep.problems(conn, timedelta(0)),
+        channels.any_on(conn),
+        listing.views(conn, user_id),
+        bulk.open_undo(conn, user_id),
+    )
     return ListPage(
         asked=asked,
         rows=rows,
         sections=sections,
         counts=counts,
         within=within,
-        tags=await tags.read(conn, mark),
+        tags=offered,
         mark=mark,
-        problems=await upkeep.problems(conn, timedelta(0)),
-        told=await channels.any_on(conn),
-        saved=await listing.views(conn, user_id),
-        undo=await bulk.open_undo(conn, user_id),
+        problems=problems,
+        told=told,
+        saved=saved,
+        undo=undo,
         next=following,
     )
 
 
 async def _rows(conn: Connection, asked: Asked, within: Counts) -> tuple[list[Row], str]:
-    """A page of rows, and the cursor of the next."""
+    """A page of rows, and the cursor of the next; none where there are groups."""
+    if asked.group:
+        return [], ""
     as_of = datetime.now(UTC) if asked.sort == "uptime" else None
     place = asked.place
     start = place or Place(-1e308, "", 0, as_of)
@@ -156,6 +167,8 @@ def worst(within: Counts, start: Place) -> list[str] | None:
 
 
 async def _sections(conn: Connection, asked: Asked) -> list[Section]:
+    if not asked.group:
+        return []
     groups = await listing.groups(conn, asked.filter)
     names = [each.tag for each in groups]
     wanted = names[:UNFOLDED] if asked.open is None else [tag for tag in names if tag in asked.open][:MOST_UNFOLDED]

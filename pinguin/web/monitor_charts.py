@@ -17,6 +17,7 @@ from pinguin.wallclock import instant
 from pinguin.web.charts import latency, phases
 from pinguin.web.charts.plot import Chart
 from pinguin.web.charts.view import View, stamp
+from pinguin.web.database import all_of
 
 GRAINS = {"raw": "every check", "hourly": "hourly roll-ups (UTC)", "daily": "daily roll-ups (UTC)"}
 
@@ -68,8 +69,11 @@ async def panel(conn: Connection, monitor: Monitor, view: View, zone: ZoneInfo, 
     grain = view.grain(now, raw_days)
     # Runs of jobs take hours, for which the roll-ups have no bins; and there are few of them.
     window = view.window(monitor.id, monitor.interval_s, "raw" if monitor.passive else grain)
-    buckets, total = await history.latency(conn, window)
-    spans = await _shades(conn, monitor.id, window, now)
+    (buckets, total), spans, account = await all_of(
+        history.latency(conn, window),
+        _shades(conn, monitor.id, window, now),
+        history.account(conn, monitor.id, view.since, view.until),
+    )
     names = phases.used(total)
     looks: Any = {"interval_s": monitor.interval_s, "columns": view.columns, "now": now}
     drawn = latency.draw(window, buckets, spans, names, **looks)
@@ -80,7 +84,7 @@ async def panel(conn: Connection, monitor: Monitor, view: View, zone: ZoneInfo, 
         phases=phases.draw(window, buckets, spans, names, hits=drawn.hits, **looks) if names else None,
         names=names,
         total=total,
-        account=await history.account(conn, monitor.id, view.since, view.until),
+        account=account,
         zone=zone,
         now=now,
         coarser=grain != _finest(view),
@@ -88,8 +92,11 @@ async def panel(conn: Connection, monitor: Monitor, view: View, zone: ZoneInfo, 
 
 
 async def _shades(conn: Connection, monitor_id: int, window: Window, now: datetime) -> list[Span]:
-    found = await history.spans(conn, window)
-    planned = await maintenance_windows.of_monitor(conn, monitor_id, window.origin, min(window.ending, now))
+    found: list[Span]
+    found, planned = await all_of(
+        history.spans(conn, window),
+        maintenance_windows.of_monitor(conn, monitor_id, window.origin, min(window.ending, now)),
+    )
     return found + [Span(each.starts_at, each.ends_at, Status.MAINTENANCE) for each in planned]
 
 

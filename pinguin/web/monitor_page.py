@@ -24,6 +24,7 @@ from pinguin.web import beats, seen, views
 from pinguin.web.charts import days, hours
 from pinguin.web.charts.days import Days
 from pinguin.web.charts.hours import Heat
+from pinguin.web.database import all_of
 from pinguin.web.seen import Seen
 from pinguin.web.service import aware
 from pinguin.web.views import Line
@@ -74,40 +75,46 @@ class Story:
     days: Days
 
 
-async def story(conn: Connection, monitor_id: int, zone: ZoneInfo) -> Story:
-    top = await head(conn, monitor_id)
-    lines = await recent(conn, top.monitor)
+async def story(conn: Connection, monitor: Monitor, zone: ZoneInfo) -> Story:
+    parts = [head_of(conn, monitor), recent(conn, monitor), turn(conn, monitor.id), by_day(conn, monitor.id, zone)]
+    top, lines, told, by_days = await all_of(*parts)
     return Story(
         head=top,
-        turn=await turn(conn, monitor_id),
+        turn=told,
         lines=lines,
         older=cursor(lines[-1].result) if len(lines) == RESULTS else "",
         facts=facts(lines),
-        days=await by_day(conn, monitor_id, zone),
+        days=by_days,
     )
 
 
 async def head(conn: Connection, monitor_id: int) -> Head:
-    monitor = await monitors.get(conn, monitor_id)
+    return await head_of(conn, await monitors.get(conn, monitor_id))
+
+
+async def head_of(conn: Connection, monitor: Monitor) -> Head:
     now = datetime.now(UTC)
-    found = await history.beats(conn, monitor_id, _lately(monitor, now), beats.BEATS * len(monitor.regions))
+    found = await history.beats(conn, monitor.id, _lately(monitor, now), beats.BEATS * len(monitor.regions))
     in_maintenance = monitor.status == Status.MAINTENANCE
-    windows = await maintenance_windows.of_monitor(conn, monitor_id, now, now) if in_maintenance else []
+    windows = await maintenance_windows.of_monitor(conn, monitor.id, now, now) if in_maintenance else []
     return Head(monitor, views.bar(monitor, found), windows)
 
 
 async def turn(conn: Connection, monitor_id: int) -> Turn:
-    ratios = await history.ratios(conn, monitor_id, datetime.now(UTC))
-    uptimes = [(each, ratios.get(each.label)) for each in await pages.uptimes(conn, monitor_id)]
+    ratios, uptimes, (found, evidence), told, notified = await all_of(
+        history.ratios(conn, monitor_id, datetime.now(UTC)),
+        pages.uptimes(conn, monitor_id),
+        _incidents(conn, monitor_id),
+        channels.told(conn, monitor_id),
+        messages.notified(conn, monitor_id),
+    )
+    return Turn([(each, ratios.get(each.label)) for each in uptimes], found, evidence, told, notified)
+
+
+async def _incidents(conn: Connection, monitor_id: int) -> tuple[list[Incident], dict[int, Seen]]:
     found = await incidents.listed(conn, Filter(monitor=monitor_id), most=INCIDENTS)
     evidence = await history.evidence(conn, [each.id for each in found])
-    return Turn(
-        uptimes,
-        found,
-        {number: seen.of(each) for number, each in evidence.items()},
-        await channels.told(conn, monitor_id),
-        await messages.notified(conn, monitor_id),
-    )
+    return found, {number: seen.of(each) for number, each in evidence.items()}
 
 
 async def mark(conn: Connection, monitor: Monitor) -> object:

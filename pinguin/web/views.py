@@ -14,6 +14,7 @@ from pinguin.store import pages
 from pinguin.store.monitors import Listed, Monitor
 from pinguin.store.pages import Beat, ResultRow
 from pinguin.web import beats
+from pinguin.web.database import all_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ async def rows(conn: Connection, listed: Sequence[Listed]) -> list[Row]:
     ids = [monitor.id for monitor in listed]
     longest = max((monitor.interval_s for monitor in listed), default=0) * 120
     since = datetime.now(UTC) - timedelta(seconds=max(longest, 86400) + 3600)
-    found = await pages.beats(conn, ids, since, beats.BEATS)
-    uptime = await pages.uptime_day(conn, ids)
+    found, uptime = await all_of(pages.beats(conn, ids, since, beats.BEATS), pages.uptime_day(conn, ids))
     return [Row(each, bar(each, found[each.id]), uptime.get(each.id)) for each in listed]
 
 

@@ -14,7 +14,7 @@ from pinguin.store import monitors
 from pinguin.web import monitor_changes, monitor_charts, monitor_page, pushed
 from pinguin.web.channel_views import HELD
 from pinguin.web.charts.view import RANGES, View, asked
-from pinguin.web.database import connection
+from pinguin.web.database import at_once, connection
 from pinguin.web.gate import EDITOR, principal
 from pinguin.web.service import Req, Web, is_fragment, of
 from pinguin.web.templating import render
@@ -57,9 +57,12 @@ async def show_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
     web, now, here = of(request), datetime.now(UTC), zone(request)
     shown, heat = view(request, now), heat_days(request)
     async with connection(web.pool) as conn:
-        story = await monitor_page.story(conn, exists(monitor_id), here)
-        monitor = story.head.monitor
-        panel = await monitor_charts.panel(conn, monitor, shown, here, now, web.settings.raw_retention_days)
+        monitor = await monitors.get(conn, exists(monitor_id))
+        panel, story = await at_once(
+            conn,
+            monitor_charts.panel(conn, monitor, shown, here, now, web.settings.raw_retention_days),
+            monitor_page.story(conn, monitor, here),
+        )
         hours = await monitor_page.by_hour(conn, monitor_id, here, heat) if heat else monitor_page.frame(here)
         push = await pushed.part(request, conn, monitor) if monitor.passive else None
     kind = web.types.get(monitor.type)
@@ -85,7 +88,8 @@ async def show_chart(request: Req, monitor_id: FromPath[int]) -> Template:
     shown = view(request, now)
     async with connection(of(request).pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
-        panel = await monitor_charts.panel(conn, monitor, shown, here, now, of(request).settings.raw_retention_days)
+        reading = monitor_charts.panel(conn, monitor, shown, here, now, of(request).settings.raw_retention_days)
+        (panel,) = await at_once(conn, reading)
     return render(
         request,
         "fragments/chart.html",
