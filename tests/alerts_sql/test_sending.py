@@ -171,6 +171,27 @@ async def test_a_channel_says_only_so_much_a_minute_and_the_rest_at_once(outbox:
     assert await outbox.said(message) == "phone: down m2, down m3, down m4, down m5"
 
 
+async def test_monitors_of_one_host_that_fail_one_after_the_other_are_few_messages(outbox: Outbox) -> None:
+    """Sixty that are checked once a minute: a few at once, then the rest in digests; and the next outage at once."""
+    await outbox.channel(per_minute=10)
+    monitors = [await outbox.monitor(f"m{n}") for n in range(60)]
+    said = []
+    for monitor in monitors:
+        await outbox.seen(monitor, "d", every_s=1)
+        if message := await outbox.gather():
+            said.append(len((await outbox.said(message)).split(", ")))
+            assert await outbox.delivered(message)
+    assert said[:4] == [1, 1, 1, 1]
+    assert len(said) <= 8
+    await outbox.later(60)
+    assert len(await outbox.told()) == 1
+
+    await outbox.later(60)
+    shop = await outbox.monitor("shop")
+    await outbox.seen(shop, "d", every_s=1)
+    assert await outbox.gather()
+
+
 async def test_a_clock_that_was_set_back_does_not_silence_a_channel(outbox: Outbox) -> None:
     await outbox.channel(per_minute=1)
     shop, bar = await outbox.monitor("shop"), await outbox.monitor("bar")
