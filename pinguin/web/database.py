@@ -45,19 +45,40 @@ async def at_once(conn: Connection, *reads: Awaitable[Any]) -> list[Any]:
     """What these read over `conn`, whose statements are sent without waiting for each other's answers.
 
     The database goes on while what it answered is drawn, and on a busy machine both wait for their turn once, not with
-    each statement. The statements are one transaction, so none of them may write. Raises what the first one raised.
+    each statement. The statements are one transaction, so none of them may write. Raises what went wrong first; where
+    that was the database, `conn` is closed: psycopg takes statements as prepared that never came to be.
     """
-    async with conn.pipeline():
-        return await all_of(*reads)
+    found: list[Any] = []
+    try:
+        try:
+            async with conn.pipeline():
+                found = await asyncio.gather(*reads, return_exceptions=True)
+        except psycopg.Error as error:  # none of them waited for the answer that says it
+            found.append(error)
+        return _good(found)
+    except (psycopg.Error, asyncio.CancelledError):
+        await conn.close()
+        raise
 
 
 async def all_of(*reads: Awaitable[Any]) -> list[Any]:
     """The parts of one of `at_once`'s reads. All end before anything is raised: their connection is used again."""
-    found = await asyncio.gather(*reads, return_exceptions=True)
+    return _good(await asyncio.gather(*reads, return_exceptions=True))
+
+
+def _good(found: list[Any]) -> list[Any]:
+    """What was found; raises the error that says most."""
     wrong = [each for each in found if isinstance(each, BaseException)]
-    if wrong:  # what came after the first is only told that it was not done
-        raise next((each for each in wrong if not isinstance(each, psycopg.errors.PipelineAborted)), wrong[0])
+    if wrong:
+        raise min(wrong, key=_hearsay)
     return found
+
+
+def _hearsay(error: BaseException) -> int:
+    """How little it says of what went wrong: what comes later in its pipeline is only told that there is no answer."""
+    if not isinstance(error, psycopg.Error) or error.sqlstate:
+        return 0
+    return 1 if isinstance(error, psycopg.OperationalError) else 2
 
 
 async def _take(pool: Pool, deadline: float) -> Connection:
