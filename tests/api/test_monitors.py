@@ -9,6 +9,15 @@ from tests.factory import add_monitor, fetch
 HTTP = {"name": "Shop", "type": "http", "options": {"url": "https://shop.test/"}, "tags": ["shop"]}
 
 
+async def test_a_short_interval_alone_gets_a_timeout_that_fits(owner: Program) -> None:
+    quick = await owner.done("POST", "/monitors", HTTP | {"interval_s": 5})
+    assert (quick["interval_s"], quick["timeout_s"]) == (5, 4.5)
+    assert (await owner.done("POST", "/monitors", HTTP | {"interval_s": 11}))["timeout_s"] == 10
+    refused = await owner.sent("POST", "/monitors", HTTP | {"interval_s": 5, "timeout_s": 10})
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, ["timeout_s"])
+    assert list((await owner.sent("POST", "/monitors", HTTP | {"interval_s": 0})).json()["errors"]) == ["interval_s"]
+
+
 async def test_a_monitor_is_made_shown_changed_and_deleted(owner: Program, pool: Pool) -> None:
     answer = await owner.sent("POST", "/monitors", HTTP)
     assert answer.status_code == 201, answer.text

@@ -53,7 +53,7 @@ class _Rest(Body, frozen=True):
 
 class MonitorDefinition(MonitorFields, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What people write of a monitor. Push monitors have no interval, no timeout and no regions: their options say
-    when a ping is expected.
+    when a ping is expected. Without a timeout, one that the interval leaves no room for ends half a second before it.
     """
 
     type: Annotated[str, Meta(description="a check type, such as http; /check-types has them all")] = "http"
@@ -88,7 +88,8 @@ def read(kind: CheckType, sent: Mapping[str, Any], saved: Saved) -> tuple[Draft,
     attempt(lambda: _refuse_unknown(kind, sent))
     own_kind: Any = PassiveFields if kind.passive else MonitorFields
     names = own_kind.__struct_fields__
-    own = attempt(lambda: convert({name: sent[name] for name in names if name in sent}, own_kind))
+    given = {**_timeout(sent), **sent}
+    own = attempt(lambda: convert({name: given[name] for name in names if name in given}, own_kind))
     rest = attempt(lambda: convert({name: sent[name] for name in _Rest.__struct_fields__ if name in sent}, _Rest))
     alerts = attempt(lambda: alerting(rest.alerts)) if rest else None
     options = attempt(lambda: _options(kind, rest.options, saved)) if rest else None
@@ -96,6 +97,12 @@ def read(kind: CheckType, sent: Mapping[str, Any], saved: Saved) -> tuple[Draft,
         raise InvalidInput(wrong)
     draft = monitor_form.definition(kind, own, options, alerts, list(dict.fromkeys(rest.depends_on)))
     return draft, options, None if rest.enabled is UNSET else bool(rest.enabled)
+
+
+def _timeout(sent: Mapping[str, Any]) -> dict[str, float]:
+    """The timeout of whoever names a short interval alone: the usual one would be longer."""
+    interval_s = sent.get("interval_s")
+    return {"timeout_s": interval_s - 0.5} if isinstance(interval_s, int) and 1 <= interval_s <= 10 else {}
 
 
 def _refuse_unknown(kind: CheckType, sent: Mapping[str, Any]) -> None:
