@@ -33,10 +33,10 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None, host: str
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await handler(reader, writer)
         finally:
-            tasks.discard(task)
             writer.close()
             with suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
+            tasks.discard(task)
 
     port = free_port()
     server = await asyncio.start_server(one, host, port, ssl=tls)
