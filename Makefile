@@ -49,7 +49,7 @@ check: venv-dev ## what CI asks: lint, types, all tests
 
 test: venv-dev ## all tests, in three processes; ARGS="tests/store -k slots" for some, in one
 	@scripts/need psql redis-cli redis-server chromium
-	@PYTHONHASHSEED=0 $(BIN)/python -m pytest $(or $(ARGS),--numprocesses=3 --dist=loadfile)
+	@PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(ARGS),--numprocesses=3 --dist=loadfile)
 
 chaos: venv-dev ## kill, stop and cut everything under load, and count; ARGS="worker" for some faults, --short for less time
 	@$(BIN)/python -m tests.chaos $(ARGS)
