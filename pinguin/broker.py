@@ -200,8 +200,8 @@ class Broker:
         return int(await self._run("spill", limit, *flat))
 
     async def look_at_spill(self) -> tuple[str, int | None]:
-        """(since, slot): a word that is another one once Redis was emptied, and the slot of the oldest result that
-        waits, None where none does.
+        """(since, slot): a word that is another one once Redis was emptied or started again, and the slot of the
+        oldest result that waits, None where none does.
         """
         since, *oldest = await self._run("look_at_spill")
         return since, oldest[0] if oldest else None

@@ -12,7 +12,7 @@
 -- pinguin:epoch          integer     the last fencing number given out
 -- pinguin:spill          sorted set  results that wait for Postgres, as JSON -> number, in the order of their slots
 -- pinguin:spill:healthy  sorted set  number -> number of those whose monitor was up: past the limit these go first
--- pinguin:spill:number   integer     how many were ever numbered, which makes each number another
+-- pinguin:spill:number   integer     counts on with each of them from some number, which makes each number another
 -- pinguin:spill:since    string      when a worker first looked; another one says that Redis was emptied meanwhile
 -- pinguin:spill:aside    list        spilled results that could not be read, for people
 -- pinguin:drainer        string      who writes spilled results just now, with an expiry

@@ -1,6 +1,8 @@
 -- Keep results while Postgres is away. ARGV: limit, then healthy (1 or 0), slot, result, healthy, slot, result, …
 -- Returns how many results were lost to the limit: the oldest of healthy monitors first, then the oldest.
 local limit, lost = tonumber(ARGV[1]), 0
+-- Where Redis was emptied, numbers go on elsewhere: a worker that still writes an older batch drops it by its numbers.
+redis.call('SET', SPILL_NUMBER, time[2], 'NX')
 for i = 2, #ARGV, 3 do
   local number = tonumber(ARGV[i + 1]) * SPILL_A_SLOT + redis.call('INCR', SPILL_NUMBER) % SPILL_A_SLOT
   -- A worker that got no answer comes again with the same results: they keep their place.

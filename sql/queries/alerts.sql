@@ -97,6 +97,9 @@ select exists (select from mine)
 -- name: wait_too
 -- The channel is broken after all: what it was to tell in the two messages before waits too, until it is mended.
 update notifications n set status = 'waiting', held = 'broken', message_id = null
-from messages mine
-where mine.id = %(message)s and n.channel_id = mine.channel_id and n.status = 'failed' and n.held = 'refused'
-  and n.created_at > now() - interval '1 day'
+where n.status = 'failed' and n.held = 'refused' and n.created_at > now() - interval '1 day' and n.message_id in (
+  select b.id
+  from messages mine join messages b on b.channel_id = mine.channel_id
+  where mine.id = %(message)s and (b.created_at, b.id) < (mine.created_at, mine.id)
+  order by b.created_at desc, b.id desc
+  limit 2)

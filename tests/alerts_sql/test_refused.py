@@ -80,6 +80,16 @@ async def test_the_third_in_a_row_breaks_the_channel_and_all_three_wait_for_its_
     assert await fetch(outbox.pool, OPEN) == []
 
 
+async def test_what_was_given_up_long_before_is_not_told_when_the_channel_is_mended(outbox: Outbox) -> None:
+    shops = await a_channel(outbox, 5)
+    for shop, taken in zip(shops, (False, True, False, False, False), strict=True):
+        await outbox.seen(shop, "d")
+        assert len(await outbox.told()) == 1 if taken else await refused(outbox)
+    assert [end[1:] for end in await outbox.ends()] == [
+        ("failed", "refused"), ("sent", None), *[("waiting", "broken")] * 3,
+    ]  # fmt: skip
+
+
 async def test_one_that_is_delivered_between_them_begins_the_row_anew(outbox: Outbox) -> None:
     shops = await a_channel(outbox, 4)
     for shop, taken in zip(shops, (False, False, True, False), strict=True):

@@ -187,6 +187,18 @@ async def test_results_wait_in_the_order_of_their_slots(broker: Broker) -> None:
     assert texts == [msgspec.json.encode(result(1, 60 * n)).decode() for n in range(1, 6)]
 
 
+async def test_who_still_writes_a_batch_from_before_redis_was_emptied_drops_no_other_result(
+    broker: Broker, redis: aioredis.Redis
+) -> None:
+    spill = Spill(broker, "a", limit=10)
+    await spill.put([result(1, 0)])
+    before = [number for _, number in await broker.peek_spill(10)]
+    await redis.flushall()
+    await spill.put([result(2, 0)])
+    await broker.drained(before)
+    assert await broker.spilled() == 2
+
+
 async def test_after_redis_was_emptied_newer_results_let_older_ones_go_first(
     pool: Pool, broker: Broker, redis: aioredis.Redis, door: Door
 ) -> None:
