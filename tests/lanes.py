@@ -28,6 +28,7 @@ LONG = (
     "tests/store/test_rollups.py",
     "tests/web/test_hostile.py",
     "tests/web/test_live.py",
+    "tests/web/test_live_list.py",
 )
 BEHIND = 5
 """Nice value of a process that runs the others."""

@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 LIMIT = 20_000
 """Pings that Redis keeps; more are refused, so that the job tries again."""
 COPIES = 10_000
-"""Pings of its own that a process remembers: 25 MB at the most."""
+"""Pings of its own that a process remembers: 25 MB at the most, or 90 MB where bodies are in scripts beyond Latin-1."""
 KEPT_BODY = 2000
 """Characters of a body that are kept."""
 
