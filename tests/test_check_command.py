@@ -120,7 +120,7 @@ async def test_lists_and_degraded(capsys: pytest.CaptureFixture[str]) -> None:
         both = await here(capsys, *call, "--expected", "192.0.2.1", "--expected", "192.0.2.2")
         one = await here(capsys, *call, "--expected", "192.0.2.1")
     assert (both[0], one[0]) == (0, 1)
-    assert "✗ A of example.test: exact of 192.0.2.1  —  192.0.2.1, 192.0.2.2" in one[1]
+    assert "✗ A of example.test: exactly 192.0.2.1  —  192.0.2.1, 192.0.2.2" in one[1]
 
 
 async def test_again_and_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,8 +42,10 @@ async def use(broker: Broker) -> None:
     assert await broker.renew(token, 60)
     await broker.spill([(True, 0, "x")], 1000)
     assert await broker.may_drain("w", 1)
-    assert await broker.peek_spill(10) == [("x", 1)]
-    await broker.drained([1])
+    ((text, number),) = await broker.peek_spill(10)
+    assert text == "x"
+    await broker.drained([number])
+    assert await broker.spilled() == 0
     assert (await broker.server())["redis_version"]
     await broker.resign(token)
 
