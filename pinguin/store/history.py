@@ -10,6 +10,8 @@ from typing import Any, Literal
 from psycopg.rows import class_row
 
 from pinguin.db import Connection, queries
+from pinguin.store import rollups
+from pinguin.store.charted import Bucket, Latency
 from pinguin.store.pages import Beat, Ratio, ResultRow
 
 _SQL = queries("history")
@@ -19,34 +21,6 @@ Grain = Literal["raw", "hourly", "daily"]
 """Where numbers come from."""
 Place = tuple[datetime, str | None]
 """A slot (or hour, or day) and a region of it: after which row a page or part begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Checks in all, good ones (fine: up or degraded), and the latency of those that have one (good), in ms.
-
-    …_ms: what a phase takes in the mean. None where no check was good.
-    """
-
-    checks: int
-    fine: int
-    down: int
-    good: int
-    p50: float | None
-    p95: float | None
-    p99: float | None
-    dns_ms: float | None
-    connect_ms: float | None
-    tls_ms: float | None
-    first_byte_ms: float | None
-    transfer_ms: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket(Latency):
-    """The checks from `at` on, for one bucket's time."""
-
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +96,12 @@ class Hour:
 
 async def latency(conn: Connection, window: Window) -> tuple[list[Bucket], Latency]:
     """The buckets that hold a result, oldest first, and the whole window."""
-    async with conn.cursor(row_factory=class_row(Bucket)) as cursor:
-        await cursor.execute(_SQL[f"chart_{window.grain}"], window.parameters(), prepare=False)
-        *found, total = await cursor.fetchall()
+    if window.grain != "raw":
+        cursor = await conn.execute(_SQL[f"chart_{window.grain}"], window.parameters(), prepare=False)
+        return rollups.put_together(await cursor.fetchall())
+    async with conn.cursor(row_factory=class_row(Bucket)) as buckets:
+        await buckets.execute(_SQL["chart_raw"], window.parameters(), prepare=False)
+        *found, total = await buckets.fetchall()
     return found, total
 
 

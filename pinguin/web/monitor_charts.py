@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from pinguin.db import Connection
 from pinguin.model import Status
 from pinguin.store import history, maintenance_windows
-from pinguin.store.history import Account, Grain, Latency, Span, Window
+from pinguin.store.charted import Latency
+from pinguin.store.history import Account, Grain, Span, Window
 from pinguin.store.monitors import Monitor
 from pinguin.wallclock import instant
 from pinguin.web.charts import latency, phases

@@ -23,95 +23,31 @@ group by grouping sets ((1), ())
 order by at nulls last
 
 -- name: chart_hourly
--- The same from hourly roll-ups. Adds up only the bins in use (the least and most say about where they are) and ranks
--- them in one pass: histogram_sum() and histogram_percentile() give the same numbers, but take far longer.
-with hours as (
-  select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
-    checks, up + degraded as fine, down, latency_count, latency_histogram, dns_ms_sum, connect_ms_sum, tls_ms_sum,
-    first_byte_ms_sum, transfer_ms_sum,
-    least(greatest(floor((ln(latency_ms_min::double precision) + 2) * 240 / 14)::integer + 1, 1), 241) as lowest,
-    greatest(least(floor((ln(latency_ms_max::double precision) + 2) * 240 / 14)::integer + 3, 242), 2) as highest
-  from results_hourly
-  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
-), counted as (
-  select at, sum(checks)::bigint as checks, sum(fine)::bigint as fine, sum(down)::bigint as down,
-    sum(latency_count)::bigint as good, sum(dns_ms_sum) as dns, sum(connect_ms_sum) as connect, sum(tls_ms_sum) as tls,
-    sum(first_byte_ms_sum) as first_byte, sum(transfer_ms_sum) as transfer
-  from hours
-  group by grouping sets ((at), ())
-), bins as (
-  select at, bin, sum(n)::double precision as n
-  from (
-    select at, lowest + place - 1 as bin, n
-    from hours, unnest(latency_histogram[lowest:highest]) with ordinality used (n, place)
-    where n > 0) used
-  group by grouping sets ((at, bin), (bin))
-), ranked as (
-  select at, bin, sum(n) over (partition by at order by bin) as seen, sum(n) over (partition by at) as total
-  from bins
-), placed as (
-  select at, min(bin) filter (where seen >= 0.5::double precision * total) as p50,
-    min(bin) filter (where seen >= 0.95::double precision * total) as p95,
-    min(bin) filter (where seen >= 0.99::double precision * total) as p99
-  from ranked
-  group by at
-), percentiles as (
-  select at, exp(-2 + 14.0::double precision / 240 * least(greatest(p50 - 1.5, 0), 240)) as p50,
-    exp(-2 + 14.0::double precision / 240 * least(greatest(p95 - 1.5, 0), 240)) as p95,
-    exp(-2 + 14.0::double precision / 240 * least(greatest(p99 - 1.5, 0), 240)) as p99
-  from placed
-)
-select c.at, coalesce(checks, 0) as checks, coalesce(fine, 0) as fine, coalesce(down, 0) as down,
-  coalesce(good, 0) as good, p50, p95, p99, dns / nullif(good, 0) as dns_ms, connect / nullif(good, 0) as connect_ms,
-  tls / nullif(good, 0) as tls_ms, first_byte / nullif(good, 0) as first_byte_ms,
-  transfer / nullif(good, 0) as transfer_ms
-from counted c left join percentiles p on coalesce(p.at, 'infinity') = coalesce(c.at, 'infinity')  -- null is the span
-order by c.at nulls last
+-- Hourly roll-ups with the bucket that each belongs to, for `pinguin/store/rollups.py`: of the latencies, the bins in use
+-- (the least and most say about where they are).
+select
+  time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
+  checks::bigint, (up + degraded)::bigint, down::bigint, latency_count::bigint, dns_ms_sum, connect_ms_sum, tls_ms_sum,
+  first_byte_ms_sum, transfer_ms_sum, used.lowest,
+  case when latency_count > 0 then latency_histogram[used.lowest:used.highest]::text end
+from results_hourly
+cross join lateral (select
+  least(greatest(floor((ln(latency_ms_min::double precision) + 2) * 240 / 14)::integer + 1, 1), 241) as lowest,
+  greatest(least(floor((ln(latency_ms_max::double precision) + 2) * 240 / 14)::integer + 3, 242), 2) as highest) used
+where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
 
 -- name: chart_daily
 -- The same from daily roll-ups.
-with days as (
-  select time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
-    checks, up + degraded as fine, down, latency_count, latency_histogram, dns_ms_sum, connect_ms_sum, tls_ms_sum,
-    first_byte_ms_sum, transfer_ms_sum,
-    least(greatest(floor((ln(latency_ms_min::double precision) + 2) * 240 / 14)::integer + 1, 1), 241) as lowest,
-    greatest(least(floor((ln(latency_ms_max::double precision) + 2) * 240 / 14)::integer + 3, 242), 2) as highest
-  from results_daily
-  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
-), counted as (
-  select at, sum(checks)::bigint as checks, sum(fine)::bigint as fine, sum(down)::bigint as down,
-    sum(latency_count)::bigint as good, sum(dns_ms_sum) as dns, sum(connect_ms_sum) as connect, sum(tls_ms_sum) as tls,
-    sum(first_byte_ms_sum) as first_byte, sum(transfer_ms_sum) as transfer
-  from days
-  group by grouping sets ((at), ())
-), bins as (
-  select at, bin, sum(n)::double precision as n
-  from (
-    select at, lowest + place - 1 as bin, n
-    from days, unnest(latency_histogram[lowest:highest]) with ordinality used (n, place)
-    where n > 0) used
-  group by grouping sets ((at, bin), (bin))
-), ranked as (
-  select at, bin, sum(n) over (partition by at order by bin) as seen, sum(n) over (partition by at) as total
-  from bins
-), placed as (
-  select at, min(bin) filter (where seen >= 0.5::double precision * total) as p50,
-    min(bin) filter (where seen >= 0.95::double precision * total) as p95,
-    min(bin) filter (where seen >= 0.99::double precision * total) as p99
-  from ranked
-  group by at
-), percentiles as (
-  select at, exp(-2 + 14.0::double precision / 240 * least(greatest(p50 - 1.5, 0), 240)) as p50,
-    exp(-2 + 14.0::double precision / 240 * least(greatest(p95 - 1.5, 0), 240)) as p95,
-    exp(-2 + 14.0::double precision / 240 * least(greatest(p99 - 1.5, 0), 240)) as p99
-  from placed
-)
-select c.at, coalesce(checks, 0) as checks, coalesce(fine, 0) as fine, coalesce(down, 0) as down,
-  coalesce(good, 0) as good, p50, p95, p99, dns / nullif(good, 0) as dns_ms, connect / nullif(good, 0) as connect_ms,
-  tls / nullif(good, 0) as tls_ms, first_byte / nullif(good, 0) as first_byte_ms,
-  transfer / nullif(good, 0) as transfer_ms
-from counted c left join percentiles p on coalesce(p.at, 'infinity') = coalesce(c.at, 'infinity')  -- null is the span
-order by c.at nulls last
+select
+  time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
+  checks::bigint, (up + degraded)::bigint, down::bigint, latency_count::bigint, dns_ms_sum, connect_ms_sum, tls_ms_sum,
+  first_byte_ms_sum, transfer_ms_sum, used.lowest,
+  case when latency_count > 0 then latency_histogram[used.lowest:used.highest]::text end
+from results_daily
+cross join lateral (select
+  least(greatest(floor((ln(latency_ms_min::double precision) + 2) * 240 / 14)::integer + 1, 1), 241) as lowest,
+  greatest(least(floor((ln(latency_ms_max::double precision) + 2) * 240 / 14)::integer + 3, 242), 2) as highest) used
+where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
 
 -- name: spans
 -- Which status it had when, within a window, to shade the chart.

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pinguin.errors import InvalidInput
-from pinguin.store.history import Bucket, Day, Hour, Span
+from pinguin.store.charted import Bucket
+from pinguin.store.history import Day, Hour, Span
 from pinguin.web import monitor_charts
 from pinguin.web.charts import days, hours, latency, phases
 from pinguin.web.charts.plot import POINTS, Chart

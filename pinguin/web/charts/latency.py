@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pinguin.store.history import Bucket, Span, Window
+from pinguin.store.charted import Bucket
+from pinguin.store.history import Span, Window
 from pinguin.web.charts.plot import Chart, Plot, runs, top
 from pinguin.web.words import exact, latency
 

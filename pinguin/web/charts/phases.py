@@ -9,7 +9,8 @@ from operator import attrgetter
 from typing import Any
 
 from pinguin.model import PHASES
-from pinguin.store.history import Bucket, Latency, Span, Window
+from pinguin.store.charted import Bucket, Latency
+from pinguin.store.history import Span, Window
 from pinguin.web.charts.plot import POINTS, Chart, Plot, runs, top
 from pinguin.web.words import exact, latency
 

@@ -10,7 +10,8 @@ from operator import attrgetter
 
 from markupsafe import Markup, escape
 
-from pinguin.store.history import Bucket, Span, Window
+from pinguin.store.charted import Bucket
+from pinguin.store.history import Span, Window
 from pinguin.web.words import STATUS_WORDS, exact, latency, number
 
 WIDTH = 1000
