@@ -36,7 +36,7 @@ NAMED = {"range", "status", "state", "sort", "group", "view", "span"}
 MOST = 9
 """Addresses that are measured of one path."""
 WARM_UP = 2
-TIMES, STREAM, SKIPPED = 30, "text/event-stream", ("/static", "/ping", "/sign-out", "/join")
+TIMES, STREAM, SKIPPED = 60, "text/event-stream", ("/static", "/ping", "/sign-out", "/join")
 
 
 @dataclass(frozen=True, slots=True)
