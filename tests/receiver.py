@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests import listening
+
 Answer = tuple[int, dict[str, str]]
 """Status and headers."""
 
@@ -62,4 +64,4 @@ async def receiver(port: int = 0) -> AsyncIterator[Receiver]:
         taken.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
         yield taken
     finally:
-        server.close()
+        await listening.close(server)

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections import Counter
+from contextlib import suppress
 
 ACCEPTS = "0.0.0.0"
 
@@ -21,37 +22,37 @@ def monitor_of(host: str) -> int:
 
 
 class Listener:
-    """Accepts and ends every connection, and keeps when it came and for whom. It can be closed and opened again."""
+    """Accepts and ends every connection, and keeps when it came and for whom. It can be closed and opened again.
+
+    Not an `asyncio.Server`: one that is closed between the arrival of connections and their turn leaves them open.
+    """
 
     def __init__(self) -> None:
         self.port = 0
         self.connections: list[tuple[float, int]] = []
-        self._server: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
 
     async def open(self) -> None:
         self.port = self.port or _free_port()
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Visit(self), ACCEPTS, self.port, backlog=4096
-        )
+        self._socket = socket.create_server((ACCEPTS, self.port), backlog=4096)
+        self._socket.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._socket, self._accept, self._socket)
 
     async def close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        await self._server.wait_closed()
+        assert self._socket is not None
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+
+    def _accept(self, listening: socket.socket) -> None:
+        with suppress(BlockingIOError, ConnectionAbortedError):  # none is left
+            while True:
+                connection, _ = listening.accept()
+                with connection:
+                    self.connections.append((time.time(), monitor_of(connection.getsockname()[0])))
 
     def visits(self, start: float, end: float) -> Counter[int]:
         """Connections in that time, by monitor."""
         return Counter(monitor_id for at, monitor_id in self.connections if start <= at < end)
-
-
-class _Visit(asyncio.Protocol):
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        host = transport.get_extra_info("sockname")[0]
-        self._listener.connections.append((time.time(), monitor_of(host)))
-        transport.close()
 
 
 def _free_port() -> int:

@@ -15,6 +15,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
+from tests import listening
 from tests.ports import free_port
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -43,7 +44,7 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None, host: str
     try:
         yield port
     finally:
-        server.close()
+        await listening.close(server)
         for task in list(tasks):
             task.cancel()
         if tasks:
