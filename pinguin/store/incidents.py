@@ -260,27 +260,26 @@ async def acknowledge(conn: Connection, incident_ids: Sequence[int], who: str, n
 
 async def take_back(conn: Connection, incident_id: int, who: str, note: str) -> bool:
     """Nobody takes care any more: escalation and reminders go on. False where it was not acknowledged, or is over."""
-    async with conn.transaction():
-        cursor = await conn.execute(_SQL["take_back"], {"id": incident_id, "who": who, "note": note})
-        event = await cursor.fetchone()
-        if event is None:
-            return False
-        await conn.execute(_SQL["go_on"], {"id": incident_id})
-        await conn.execute(_SQL["remind_again"], {"id": incident_id, "event": event[0]})
-    return True
+    given = {"id": incident_id, "who": who, "note": note}
+    return await _changed(conn, "take_back", given, "go_on", "remind_again")
 
 
 async def snooze(conn: Connection, incident_id: int, who: str, until: datetime | None) -> bool:
     """Tell nothing of it until then, and then who knows of it that it lasts; None wakes it. False where it is over, or
     was not asleep.
     """
+    given = {"id": incident_id, "who": who, "until": until}
+    return await _changed(conn, "snooze", given, "forget_wakening", "wake_up")
+
+
+async def _changed(conn: Connection, change: str, given: dict[str, Any], *then: str) -> bool:
+    """Make a change that writes an event, and what follows from it; False where nothing was to be changed."""
     async with conn.transaction():
-        cursor = await conn.execute(_SQL["snooze"], {"id": incident_id, "who": who, "until": until})
-        event = await cursor.fetchone()
+        event = await (await conn.execute(_SQL[change], given)).fetchone()
         if event is None:
             return False
-        await conn.execute(_SQL["forget_wakening"], {"id": incident_id})
-        await conn.execute(_SQL["wake_up"], {"id": incident_id, "event": event[0]})
+        for following in then:
+            await conn.execute(_SQL[following], {"id": given["id"], "event": event[0]})
     return True
 
 

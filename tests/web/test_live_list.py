@@ -50,9 +50,7 @@ async def test_what_changes_after_a_page_is_drawn_and_before_its_stream_opens_is
     live: tuple[str, Litestar], pool: Pool, broker: Broker
 ) -> None:
     monitor = await add_monitor(pool, name="shop")
-    async with httpx.AsyncClient(base_url=live[0], cookies={"pinguin": await session(pool)}, timeout=60) as client:
-        drawn = (await client.get("/monitors")).text
-    path = html.unescape(re.search(r'sse-connect="([^"]+)"', drawn)[1])  # type: ignore[index]
+    path = await drawn(live, pool, "/monitors")
     async with stream(live[0], path, pool) as events:
         with pytest.raises(TimeoutError):
             await events.next("list", within_s=1.5)
