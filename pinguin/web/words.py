@@ -31,7 +31,11 @@ def latency(ms: float | None) -> str:
         return duration(ms / 1000)
     if ms >= 999.5:
         return f"{ms / 1000:.{2 if ms < 9995 else 1}f} s"
-    return f"{ms:.{0 if ms >= 99.5 else 1 if ms >= 9.95 else 2}f} ms".replace(".0 ms", " ms")
+    if ms >= 99.5:
+        return f"{ms:.0f} ms"
+    if ms >= 9.95:
+        return f"{ms:.1f} ms".replace(".0 ms", " ms")
+    return f"{ms:.2f} ms"
 
 
 def duration(seconds: float | None) -> str:
