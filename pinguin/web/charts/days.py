@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -54,10 +55,10 @@ class Days:
         """A row a day, today first, each leading to the day on `page`. own_zone: what the address asks for, or ""."""
         kept = f"&zone={quote(own_zone, safe='')}" if own_zone else ""
         rows = [
-            _row(day, f"{page}?from={_quoted(view.since)}&to={_quoted(view.until)}{kept}#chart")
+            _row(day, escape(f"{page}?from={_quoted(view.since)}&to={_quoted(view.until)}{kept}#chart"))
             for day, view in reversed(self.rows)
         ]
-        return Markup("").join(rows)
+        return Markup("".join(rows))  # noqa: S704 — escaped, all of them
 
 
 def draw(found: Sequence[Day], zone: ZoneInfo) -> Days:
@@ -70,7 +71,7 @@ def draw(found: Sequence[Day], zone: ZoneInfo) -> Days:
         f'<svg class="plot days" role="img" aria-label="{escape(_summary(found))}"'
         f' viewBox="0 0 {len(found) * STEP} {HEIGHT}" preserveAspectRatio="none">{"".join(parts)}</svg>'
     )
-    return Days(svg, [(day, _view(day, zone)) for day in found], zone.key)
+    return Days(svg, list(zip(found, _views(found, zone), strict=True)), zone.key)
 
 
 def _bar(what: str, x: int) -> str:
@@ -91,26 +92,30 @@ def kind(day: Day) -> str:
     return "brief" if day.uptime > 0.99 else "long" if day.uptime > 0.9 else "down"
 
 
-_ROW = Pattern(
-    '<tr><td><a id="day-%s" href="%s">%s</a></td><td class="right">%s</td><td class="right">%s</td>'
-    '<td class="right">%s</td><td class="grow">%s</td></tr>'
-)
 _WORST = Pattern('<a href="/incidents/%s">%s</a>, %s')
 
 
-def _row(day: Day, address: str) -> Markup:
+def _row(day: Day, address: Markup) -> str:
     worst = _WORST(day.incident_id, day.message or day.reason, duration(day.seconds)) if day.incident_id else ""
     down = duration(None if day.uptime is None else day.down_s)
-    return _ROW(day.day, address, day.day, percent(day.uptime), down, number(day.incidents), worst)
+    return (
+        f'<tr><td><a id="day-{day.day}" href="{address}">{day.day}</a></td>'
+        f'<td class="right">{percent(day.uptime)}</td><td class="right">{down}</td>'
+        f'<td class="right">{number(day.incidents)}</td><td class="grow">{worst}</td></tr>'
+    )
 
 
 def _quoted(moment: datetime) -> str:
     return stamp(moment).replace(":", "%3A")
 
 
-def _view(day: Day, zone: ZoneInfo) -> View:
-    midnight = datetime(day.day.year, day.day.month, day.day.day)
-    return View(instant(midnight, zone), instant(midnight + timedelta(days=1), zone))
+def _views(found: Sequence[Day], zone: ZoneInfo) -> list[View]:
+    """Of each of these days, which follow each other."""
+    if not found:
+        return []
+    dates = [*(day.day for day in found), found[-1].day + timedelta(days=1)]
+    midnights = [instant(datetime(each.year, each.month, each.day), zone) for each in dates]
+    return [View(since, until) for since, until in pairwise(midnights)]
 
 
 def _words(day: Day) -> str:
