@@ -25,6 +25,10 @@ KEPT_BODY = 2000
 """Characters of a body that are kept."""
 
 
+class Full(Unavailable):
+    """As many pings wait in Redis as may."""
+
+
 class Copies:
     """One web process' way to the pings that wait in Redis. What is there twice is written once: it has an id."""
 
@@ -35,7 +39,7 @@ class Copies:
         self._lock = asyncio.Lock()
 
     async def put(self, pings: Sequence[Ping]) -> None:
-        """Keep pings, as of now. Raises `Unavailable` when Redis is away too, or full."""
+        """Keep pings, as of now. Raises `Unavailable` when Redis is away too, `Full`."""
         async with self._lock:
             await self._look()
             now = await self._broker.now()
@@ -45,7 +49,7 @@ class Copies:
                 self._texts.append(text)
 
     async def settle(self) -> None:
-        """Forget what is written; put the rest there again where Redis was emptied. Raises `Unavailable`."""
+        """Forget what is written; put the rest there again where Redis was emptied. Raises `Unavailable`, `Full`."""
         async with self._lock:
             if self._texts:
                 await self._look()
@@ -68,4 +72,4 @@ class Copies:
 
     async def _put(self, text: str) -> None:
         if not await self._broker.keep_ping(text, LIMIT):
-            raise Unavailable(f"{LIMIT} pings wait already")
+            raise Full(f"{LIMIT} pings wait already")

@@ -19,7 +19,7 @@ from pinguin.errors import Unavailable
 from pinguin.push import Ping
 from pinguin.store import monitors, push
 from pinguin.store.monitors import Draft
-from pinguin.web.copies import Copies
+from pinguin.web.copies import Copies, Full
 from pinguin.web.database import connection
 
 _log = structlog.get_logger(__name__)
@@ -90,6 +90,8 @@ class Intake:
         try:
             await self.copies.settle()
             return await self._broker.pings_waiting() > 0
+        except Full:
+            return True
         except Unavailable:
             return False  # without Redis nothing can be put behind anything
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from operator import attrgetter
 
@@ -17,6 +18,7 @@ from pinguin.db import Pool
 from pinguin.errors import Unavailable
 from pinguin.push import Ping
 from pinguin.store import push
+from pinguin.web.copies import Full
 from pinguin.web.database import connection
 from pinguin.web.intake import BATCH, PATIENCE_S, Intake
 
@@ -46,7 +48,8 @@ async def drain_forever(intake: Intake, broker: Broker, name: str) -> None:
 async def drain_if_any(intake: Intake, broker: Broker, name: str) -> None:
     """What can be written now, unless another process is at it."""
     try:
-        await intake.copies.settle()
+        with suppress(Full):  # what waits is written first, so that there is room
+            await intake.copies.settle()
         if await broker.pings_waiting() and await broker.may_drain_pings(name, DRAINER_TTL_S):
             await drain(intake, broker, name)
     except Unavailable:

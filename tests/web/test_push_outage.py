@@ -141,6 +141,26 @@ async def test_pings_that_redis_lost_are_put_there_again(
     assert await fetch(pool, "select kind, at from pings order by at") == rows
 
 
+async def test_a_list_without_room_for_what_may_be_lost_is_written_first(
+    job: Client, app: Litestar, broker: Broker, pool: Pool, redis: aioredis.Redis, way: tuple[Line, Pool], known: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Redis is another one, as far as anybody knows, but all pings are there; what comes goes behind them or nowhere."""
+    monkeypatch.setattr("pinguin.web.copies.LIMIT", 3)
+    way[0].hang()
+    for path in ("start", "0"):
+        assert (await job.get(f"/{known}/{path}")).text == "OK"
+    await redis.delete("pinguin:spill:since")
+    way[0].go_on()
+    assert (await job.get(f"/{known}/fail")).status_code == 503
+    for _ in range(2):
+        await drained(app, broker)
+        await kept.drain_if_any(app.state.web.intake, broker, "test")
+    assert await fetch(pool, "select kind from pings order by at") == [("start",), ("exit",)]
+    assert (await job.get(f"/{known}/fail")).text == "OK"
+    assert await broker.pings_waiting() == 0
+
+
 async def test_nobody_is_silent_while_lost_pings_are_not_there_again(
     job: Client, app: Litestar, broker: Broker, pool: Pool, redis: aioredis.Redis, way: tuple[Line, Pool], known: UUID
 ) -> None:
