@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pinguin.alerts.contract import KINDS, Item, Message
 from pinguin.alerts.sheet import LONGEST_SUBJECT, Fact, Group, Link, Sheet, footer
-from pinguin.alerts.voices import OPENING, entry, of, tone
+from pinguin.alerts.voices import OPENING, entry, tone, voice_of
 from pinguin.alerts.words import ago, exact, one_line
 
 K = TypeVar("K", bound=Hashable)
@@ -46,7 +46,7 @@ def in_order(items: Sequence[Item]) -> list[Item]:
 
 def _matter(item: Item) -> str:
     """DOWN, WAS DOWN, UP, …: what the lines of one heading share."""
-    said = of(item)
+    said = voice_of(item)
     return f"WAS {said.state.upper()}" if item.ended_at and item.kind in OPENING else said.word
 
 

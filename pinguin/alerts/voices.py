@@ -58,13 +58,13 @@ def voice(kind: str) -> Voice:
     return found or (TEST if kind == "test" else Voice(kind.replace("_", " ").upper(), "plain"))
 
 
-def of(item: Item) -> Voice:
+def voice_of(item: Item) -> Voice:
     return RESOLVED if item.resolved_by else voice(item.kind)
 
 
 def tone(item: Item) -> Tone:
     """What is over is no alarm any more."""
-    return "plain" if item.ended_at and item.kind in OPENING else of(item).tone
+    return "plain" if item.ended_at and item.kind in OPENING else voice_of(item).tone
 
 
 def headline(item: Item, now: datetime) -> str:
@@ -82,7 +82,7 @@ def entry(item: Item, now: datetime) -> str:
 
 
 def _line(item: Item, now: datetime, name: str) -> str:
-    words, told = of(item).word, why(item)
+    words, told = voice_of(item).word, why(item)
     if item.kind in OPENING and item.ended_at:
         what = "WAS DOWN" if item.kind == "down" else f"WAS {voice(item.kind).state.upper()}"
         return _joined(f"{what} {name} {span(item.at, item.ended_at, now)}", told)
