@@ -24,11 +24,9 @@ from pinguin.checks.engine.dns_types import RecordType
 from pinguin.checks.runner import Report
 from pinguin.errors import CheckFailed, InvalidInput
 from pinguin.model import Status
-from tests.checks.certificates import house
 from tests.checks.conftest import Check, gone
 from tests.checks.servers import Answers, name_server, zone
 
-ROOT, MIDDLE, LEAF = house()
 A = ["example.test. 60 IN A 192.0.2.1", "example.test. 60 IN A 192.0.2.2"]
 
 

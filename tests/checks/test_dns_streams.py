@@ -6,20 +6,16 @@ import asyncio
 import socket
 import struct
 
-import dns.flags
 import dns.message
-import dns.rcode
-import dns.rdatatype
 import dns.rrset
 
 from pinguin.model import Status
-from tests.checks.certificates import house, make, server
+from tests.checks.certificates import make, server
+from tests.checks.chains import LEAF, MIDDLE, ROOT
 from tests.checks.conftest import Check
 from tests.checks.servers import Answers, name_server, serving, silent, zone
 from tests.checks.starttls_servers import Prelude, exactly, threaded, upgrading
 from tests.checks.test_dns_asking import A, ask
-
-ROOT, MIDDLE, LEAF = house()
 
 
 async def test_large_answers(check: Check) -> None:

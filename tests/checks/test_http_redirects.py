@@ -6,12 +6,7 @@ import pytest
 
 from pinguin.model import Status
 from tests.checks.conftest import Check
-from tests.checks.servers import (
-    answering,
-    page,
-    recording,
-    serving,
-)
+from tests.checks.servers import answering, page, recording, serving
 
 
 async def test_redirects_are_followed_on_fresh_connections_and_listed(check: Check) -> None:

@@ -19,13 +19,11 @@ from pinguin.checks.engine import certificate, tls
 from pinguin.checks.engine.secure import Demand
 from pinguin.checks.runner import Report
 from pinguin.model import Status
-from tests.checks.certificates import DER, Made, house, key_of, make, server
+from tests.checks.certificates import DER, Made, key_of, make, server
+from tests.checks.chains import LEAF, MIDDLE, NAMES, REFUSED, ROOT, STRANGER, showing
 from tests.checks.conftest import Check
 from tests.checks.servers import answering, page, serving
 from tests.checks.starttls_servers import threaded, upgrading
-
-ROOT, MIDDLE, LEAF = house()
-NAMES = ("127.0.0.1",)
 
 
 def one_page(sock: socket.socket) -> None:
@@ -67,17 +65,6 @@ async def test_an_authority_that_ends_soon_is_seen(check: Check) -> None:
     assert met.status is Status.UP
     assert (unmet.status, unmet.reason) == (Status.DOWN, "certificate_expiry")
     assert unmet.message == "the certificate ends in 4 days, expected > 1 week"
-
-
-STRANGER = make("Stranger")
-REFUSED: list[tuple[tuple[Made, ...], str]] = [
-    ((make("x", MIDDLE, names=NAMES, days=-2.5, since=-30), MIDDLE), "the certificate of 127.0.0.1 expired on "),
-    ((make("x", MIDDLE, names=NAMES, since=3), MIDDLE), "is not valid yet, only from "),
-    ((make("x", MIDDLE, names=("other.test",)), MIDDLE), "is not for 127.0.0.1, only for other.test"),
-    ((make("127.0.0.1", names=NAMES),), "the certificate of 127.0.0.1 is self-signed"),
-    ((make("x", STRANGER, names=NAMES), STRANGER), "comes from an unknown authority: Stranger"),
-    ((LEAF,), "unknown authority: Test Middle is unknown here, and the server does not send it"),
-]
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
@@ -148,12 +135,8 @@ async def test_the_oldest_version(check: Check) -> None:
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 async def test_a_client_certificate_that_is_demanded(check: Check, version: str) -> None:
     mine, other = make("me", ROOT, names=("me.test",)), make("me", STRANGER, names=("me.test",))
-
-    async def show(identity: Made | None) -> Report:
-        options = {"client_certificate": identity.pem, "client_key": identity.key_pem} if identity else {}
-        return await visit(check, server(LEAF, MIDDLE, version=version, clients=ROOT), **options)
-
-    none, wrong, right = await show(None), await show(other), await show(mine)
+    context = server(LEAF, MIDDLE, version=version, clients=ROOT)
+    none, wrong, right = [await visit(check, context, **showing(identity)) for identity in (None, other, mine)]
 
     assert right.status is Status.UP, right.message
     assert (none.status, wrong.status) == (Status.DOWN, Status.DOWN)
@@ -192,12 +175,11 @@ async def test_another_server_name_is_for_the_urls_own_host_alone(check: Check) 
 
 async def test_fifty_at_once_with_different_policies_do_not_mix(check: Check) -> None:  # TRAP 15
     mine = make("me", ROOT, names=("me.test",))
-    identity = {"client_certificate": mine.pem, "client_key": mine.key_pem}
     guarded = server(LEAF, MIDDLE, clients=ROOT)
     new = server(LEAF, MIDDLE, version="TLSv1_2")
     async with serving(answering(page()), guarded) as first, serving(answering(page()), new) as second:
         policies: list[tuple[int, dict[str, Any], bool]] = [
-            (first, identity, True),
+            (first, showing(mine), True),
             (first, {}, False),
             (second, {"tls_minimum": "1.3"}, False),
             (second, {"http2": True}, True),

@@ -13,21 +13,11 @@ from pinguin.checks.engine.chain import MOST_SHOWN, out_of_order, read_chain
 from pinguin.checks.runner import Report
 from pinguin.errors import InvalidInput
 from pinguin.model import REASONS, Status
-from tests.checks.certificates import Made, house, make, server
+from tests.checks.certificates import Made, make, server
+from tests.checks.chains import LEAF, MIDDLE, NAMES, REFUSED, ROOT, STRANGER, look
 from tests.checks.conftest import Check, gone
 from tests.checks.servers import serving, silent
 from tests.checks.starttls_servers import threaded, upgrading
-
-ROOT, MIDDLE, LEAF = house()
-NAMES = ("127.0.0.1",)
-
-
-async def look(check: Check, *chain: Made, version: str = "", clients: Made | None = None, **options: Any) -> Report:
-    """The report on a server that sends `chain`; its root, last in `chain`, is trusted but not sent."""
-    *sent, root = chain
-    tls = server(*(sent or chain), version=version, clients=clients)
-    with threaded(upgrading(None, tls)) as port:
-        return await check("tls", host="127.0.0.1", port=port, **{"ca_certificates": root.pem, **options})
 
 
 def conditions(report: Report) -> dict[str, bool]:
@@ -60,19 +50,6 @@ async def test_chains_of_each_kind_of_key(check: Check, kind: str, version: str)
     assert {link["key"] for link in report.evidence["chain"]} == {
         {"p256": "ECDSA 256", "p384": "ECDSA 384", "rsa2048": "RSA 2048"}[kind]
     }
-
-
-STRANGER = make("Stranger")
-REFUSED: list[tuple[tuple[Made, ...], str]] = [
-    ((make("x", MIDDLE, names=NAMES, days=-2.5, since=-30), MIDDLE), "the certificate of 127.0.0.1 expired on "),
-    ((make("x", MIDDLE, names=NAMES, since=3), MIDDLE), "is not valid yet, only from "),
-    ((make("x", MIDDLE, names=("other.test",)), MIDDLE), "is not for 127.0.0.1, only for other.test"),
-    ((make("127.0.0.1", names=NAMES),), "the certificate of 127.0.0.1 is self-signed"),
-    ((make("127.0.0.1", names=NAMES, days=-2.5, since=-9),), "127.0.0.1 is self-signed, and expired on "),
-    ((make("x", STRANGER, names=NAMES),), "unknown authority: Stranger is unknown here, and the server does not send"),
-    ((make("x", STRANGER, names=NAMES), STRANGER), "comes from an unknown authority: Stranger"),
-    ((LEAF,), "unknown authority: Test Middle is unknown here, and the server does not send it"),
-]
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])

@@ -9,15 +9,12 @@ import time
 
 import pytest
 
-from pinguin.checks.runner import Report
 from pinguin.model import Status
-from tests.checks.certificates import Made, house, make, server
+from tests.checks.certificates import make, server
+from tests.checks.chains import LEAF, MIDDLE, ROOT, STRANGER, look, showing
 from tests.checks.conftest import Check
 from tests.checks.starttls_servers import PRELUDES, Prelude, saying, threaded, upgrading
-from tests.checks.test_tls import STRANGER, look
 from tests.ports import free_port
-
-ROOT, MIDDLE, LEAF = house()
 
 
 @pytest.mark.parametrize(("version", "spoken"), [("TLSv1", "1.0"), ("TLSv1_1", "1.1"), ("TLSv1_2", "1.2")])
@@ -33,12 +30,10 @@ async def test_a_server_with_old_versions_alone(check: Check, version: str, spok
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 async def test_a_client_certificate_that_is_demanded(check: Check, version: str) -> None:
     mine, other = make("me", ROOT, names=("me.test",)), make("me", STRANGER, names=("me.test",))
-
-    async def show(identity: Made | None) -> Report:
-        options = {"client_certificate": identity.pem, "client_key": identity.key_pem} if identity else {}
-        return await look(check, LEAF, MIDDLE, ROOT, version=version, clients=ROOT, **options)
-
-    none, wrong, right = await show(None), await show(other), await show(mine)
+    none, wrong, right = [
+        await look(check, LEAF, MIDDLE, ROOT, version=version, clients=ROOT, **showing(identity))
+        for identity in (None, other, mine)
+    ]
 
     assert (none.status, none.reason) == (Status.DOWN, "tls")
     assert "demands a client certificate" in str(none.message)
