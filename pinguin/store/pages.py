@@ -15,7 +15,10 @@ _SQL = queries("pages")
 
 
 class Beat(NamedTuple):
-    """One result of those in a bar; a page has thousands, so it is a mere tuple."""
+    """One result of those in a bar; a page has thousands, so it is a mere tuple.
+
+    maintained: its slot was in maintenance.
+    """
 
     monitor_id: int
     scheduled_at: datetime
@@ -24,6 +27,7 @@ class Beat(NamedTuple):
     reason: str | None
     message: str | None
     latency_ms: float | None
+    maintained: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,20 +27,30 @@ _SHAPES = {
 }
 """A full bar, a short bar under a dot, a broken bar, an empty bar, a dot."""
 
+_FLOOR = "M{0} 23h7v1h-7z"
+"""Under what was in maintenance: a line that its neighbours go on with."""
+
 _WORST = ("down", "unknown", "degraded", "up")
 
 
 _DRAWN = {
-    status: [f'<path class="b-{status}" d="{shape.format(place * STEP + 1)}">' for place in range(BEATS)]
+    (status, False): [f'<path class="b-{status}" d="{shape.format(place * STEP + 1)}">' for place in range(BEATS)]
+    for status, shape in _SHAPES.items()
+} | {
+    (status, True): [
+        f'<path class="b-{status} resting" d="{shape.format(place * STEP + 1)}{_FLOOR.format(place * STEP)}">'
+        for place in range(BEATS)
+    ]
     for status, shape in _SHAPES.items()
 }
-"""The beginnings of the marks, at each of their places."""
+"""The beginnings of the marks, in maintenance or not, at each of their places."""
 _VOID = [f'<path class="b-void" d="{_SHAPES["none"].format(place * STEP + 1)}"/>' for place in range(BEATS)]
 
 
 class Mark(NamedTuple):
     status: str
     words: str
+    maintained: bool = False
 
 
 def marks(beats: Sequence[Beat], interval_s: int | None, *, live: bool, now: datetime | None = None) -> list[Mark]:
@@ -67,8 +77,8 @@ def bar(found: Sequence[Mark]) -> Markup:
     padding = BEATS - len(found)
     drawn = _VOID[:padding]
     drawn += [
-        f"{_DRAWN[status][place]}<title>{escape(words) if _RISKY(words) else words}</title></path>"
-        for place, (status, words) in enumerate(found, padding)
+        f"{_DRAWN[status, maintained][place]}<title>{escape(words) if _RISKY(words) else words}</title></path>"
+        for place, (status, words, maintained) in enumerate(found, padding)
     ]
     width = BEATS * STEP
     return Markup(  # noqa: S704 — every part is escaped or our own
@@ -83,7 +93,9 @@ def summary(found: Sequence[Mark]) -> str:
         return "No checks yet"
     counts = [(status, sum(mark.status == status for mark in found)) for status in (*_WORST, "none")]
     words = [f"{count} {STATUS_WORDS.get(status, 'missing')}" for status, count in counts if count]
-    return f"Last {len(found)} checks: {', '.join(words)}"
+    maintained = sum(mark.maintained for mark in found)
+    of_them = f"; {maintained} of them in maintenance" if maintained else ""
+    return f"Last {len(found)} checks: {', '.join(words)}{of_them}"
 
 
 _RISKY = re.compile(r"[&<>\"']").search
@@ -94,15 +106,17 @@ _at = itemgetter(Beat._fields.index("scheduled_at"))
 
 def _slot(at: datetime, beats: Sequence[Beat]) -> Mark:
     worst = beats[0] if len(beats) == 1 else min(beats, key=lambda beat: _WORST.index(beat.status))
-    _, _, region, status, reason, message, ms = worst
+    _, _, region, status, reason, message, ms, maintained = worst
     words = f"{exact(at)} · {STATUS_WORDS[status]}"
+    if maintained:
+        words += ", in maintenance"
     if len(beats) > 1:
         words += f" · worst of {len(beats)} regions, in {region}"
     if ms is not None:
         words += f" · {latency(ms)}"
     if reason:
         words += f" · {reason}: {message}" if message else f" · {reason}"
-    return Mark(status, words)
+    return Mark(status, words, maintained)
 
 
 def _silent(previous: datetime, interval_s: int, now: datetime | None) -> bool:

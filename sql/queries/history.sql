@@ -115,8 +115,16 @@ group by 1, 2
 order by 1, 2
 
 -- name: beats
--- Its last results since a time that the planner knows: it leaves out all other chunks.
-select monitor_id, scheduled_at, region, status::text as status, reason, message, latency_ms
+-- Its last results since a time that the planner knows: it leaves out all other chunks. And which were in maintenance.
+with planned as materialized (
+  select range_agg(w.during) as windows
+  from maintenance_windows w
+  where w.during && tstzrange(%(since)s, now(), '[]')
+    and (w.everything or %(monitor)s::bigint = any(w.monitor_ids)
+      or not w.settled and exists (select from monitors o where o.id = %(monitor)s and o.tags && w.tags))
+)
+select monitor_id, scheduled_at, region, status::text as status, reason, message, latency_ms,
+  coalesce(scheduled_at <@ (select windows from planned), false) as maintained
 from results
 where monitor_id = %(monitor)s and scheduled_at > %(since)s
 order by scheduled_at desc

@@ -81,10 +81,18 @@ order by a.id desc
 limit 300
 
 -- name: beats
--- Some thirty results around each of two moments, so many of them before it. The times are those that the planner knows:
--- of years of results it opens the days in question.
-with m as (select cardinality(regions) as regions from monitors where id = %(monitor)s)
-select r.place, r.monitor_id, r.scheduled_at, r.region, r.status::text as status, r.reason, r.message, r.latency_ms
+-- Some thirty results around each of two moments, so many of them before it, and which were in maintenance. The times
+-- are those that the planner knows: of years of results it opens the days in question.
+with m as (select cardinality(regions) as regions from monitors where id = %(monitor)s),
+planned as materialized (
+  select range_agg(w.during) as windows
+  from maintenance_windows w
+  where (w.during && tstzrange(%(since_0)s, %(until_0)s) or w.during && tstzrange(%(since_1)s, %(until_1)s))
+    and (w.everything or %(monitor)s::bigint = any(w.monitor_ids)
+      or not w.settled and exists (select from monitors o where o.id = %(monitor)s and o.tags && w.tags))
+)
+select r.place, r.monitor_id, r.scheduled_at, r.region, r.status::text as status, r.reason, r.message, r.latency_ms,
+  coalesce(r.scheduled_at <@ (select windows from planned), false) as maintained
 from (
   (select 0 as place, * from results
     where monitor_id = %(monitor)s and scheduled_at > %(since_0)s and scheduled_at < %(moment_0)s

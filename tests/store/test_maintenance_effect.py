@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from pinguin.db import Pool, connection
-from pinguin.store import maintenance_windows, monitors
+from pinguin.model import Status
+from pinguin.store import history, incidents, maintenance_windows, monitors, pages
 from pinguin.store.monitors import Filter
-from tests.factory import add_monitor, fetch
+from tests.factory import EPOCH, add_monitor, fetch, result
+from tests.store.test_incidents import recorded
 from tests.store.test_maintenance import DAY, HOUR, MINUTE, add_window, plan, running, until
 
 
@@ -50,6 +52,36 @@ async def test_tags_that_come_later_do_not_change_the_past(pool: Pool) -> None:
     )
     assert await until(pool, shop, now - 90 * MINUTE) == now - HOUR
     assert await until(pool, mail, now - 90 * MINUTE) is None
+
+
+async def test_beats_say_which_of_them_were_in_maintenance(pool: Pool) -> None:
+    """Those of the list, of a monitor's page and of an incident's, in windows of each kind."""
+    moment = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+    ids = [await add_monitor(pool, tags=tags, failure_threshold=1) for tags in (["web"], ["mail"], [])]
+    for each in ids:
+        second = (moment - EPOCH).total_seconds()
+        await recorded(pool, *(result(each, second + 60 * n, Status.DOWN) for n in range(30)))
+    await add_window(pool, moment + 5 * MINUTE, moment + 8 * MINUTE)
+    await add_window(pool, moment + 12 * MINUTE, moment + 14 * MINUTE, everything=False, tags=["web"])
+    async with connection(pool) as conn:
+        await maintenance_windows.settle(conn)
+    await add_window(pool, moment + 20 * MINUTE, moment + 300 * MINUTE, everything=False, tags=["mail"])
+    await add_window(pool, moment + 22 * MINUTE, moment + 24 * MINUTE, everything=False, monitor_ids=[ids[2]])
+    expected = [{5, 6, 7, 12, 13}, {5, 6, 7, *range(20, 30)}, {5, 6, 7, 22, 23}]
+    since = moment - MINUTE
+    async with connection(pool) as conn:
+        listed = await pages.beats(conn, ids, since)
+        for monitor, minutes in zip(ids, expected, strict=True):
+            ((incident,),) = await fetch(pool, "select id from incidents where monitor_id = %s", monitor)
+            whole = await incidents.get(conn, incident)
+            found = [
+                listed[monitor],
+                await history.beats(conn, monitor, since, 30),
+                (await incidents.beats(conn, whole, ((moment, 1), (moment + 29 * MINUTE, 29))))[1],
+            ]
+            for beats in found:
+                assert len(beats) == 30
+                assert {(each.scheduled_at - moment) // MINUTE for each in beats if each.maintained} == minutes
 
 
 async def test_windows_that_overlap_or_touch_are_one(pool: Pool) -> None:

@@ -50,9 +50,9 @@ def test_a_time_carries_the_exact_one() -> None:
     )
 
 
-def beat(seconds_ago: float, status: str = "up", region: str = "local") -> Beat:
+def beat(seconds_ago: float, status: str = "up", region: str = "local", *, maintained: bool = False) -> Beat:
     reason, latency_ms = ("timeout", None) if status == "down" else (None, 12.5)
-    return Beat(1, NOW - timedelta(seconds=seconds_ago), region, status, reason, None, latency_ms)
+    return Beat(1, NOW - timedelta(seconds=seconds_ago), region, status, reason, None, latency_ms, maintained)
 
 
 def statuses(found: list[beats.Mark]) -> list[str]:
@@ -85,11 +85,22 @@ def test_of_several_regions_the_worst_is_shown() -> None:
 def test_every_status_has_a_shape_of_its_own() -> None:
     shapes = set()
     for status in ("up", "degraded", "down", "unknown", "none"):
-        drawn = beats.bar([beats.Mark(status, "x")])
-        found = re.search(rf'class="b-{status}" d="([^"]+)"', drawn)
-        assert found is not None
-        shapes.add(found[1])
-    assert len(shapes) == 5
+        for maintained in (False, True):
+            drawn = beats.bar([beats.Mark(status, "x", maintained)])
+            found = re.search(rf'class="b-{status}[a-z ]*" d="([^"]+)"', drawn)
+            assert found is not None
+            shapes.add(found[1])
+    assert len(shapes) == 10
+
+
+def test_what_was_in_maintenance_keeps_its_shape_over_a_line() -> None:
+    found = beats.marks([beat(10), beat(70, "down", maintained=True)], 60, live=True, now=NOW)
+    assert [mark.maintained for mark in found] == [True, False]
+    assert found[0].words == "2026-03-01 11:59:20 UTC · down, in maintenance · timeout"
+    drawn = beats.bar(found)
+    assert 'class="b-down resting"' in drawn
+    assert 'class="b-up"' in drawn
+    assert 'aria-label="Last 2 checks: 1 down, 1 up; 1 of them in maintenance"' in drawn
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])

@@ -1,29 +1,36 @@
 // Keys: to search, to walk through a list and its last checks, to go to a page. They can be turned off.
 "use strict";
 
-const PLACES = { d: "/", m: "/monitors", i: "/incidents", c: "/channels", w: "/maintenance" };
+const PLACES = { d: "/", m: "/monitors", i: "/incidents", c: "/channels", w: "/maintenance", s: "/sql" };
 let going = 0;
 
 function typing(element) {
   return element.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable], dialog[open]");
 }
 
+// Monitors, or where there are none incidents; on the dashboard what is down, slow, quiet and over.
+const ROWS = ".row, .incident, .trouble";
+
 function rowOf(element) {
-  return element && element.closest(".row");
+  return element && element.closest(ROWS);
+}
+
+function linkOf(row) {
+  return row.querySelector(".who > a, .line a");
 }
 
 function moveTo(step) {
-  const rows = [...document.querySelectorAll(".row")];
+  const rows = [...document.querySelectorAll(ROWS)].filter(linkOf);
   if (!rows.length) return;
   const at = rows.indexOf(rowOf(document.activeElement));
   const next = rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + step))];
-  next.querySelector(".who > a").focus({ preventScroll: true });
+  linkOf(next).focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 }
 
 function tick() {
   const row = rowOf(document.activeElement);
-  const box = row && row.querySelector("input.pick");
+  const box = row && row.querySelector("input.pick, .mark input");
   if (box) box.click();
 }
 
