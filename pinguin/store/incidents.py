@@ -261,7 +261,7 @@ async def acknowledge(conn: Connection, incident_ids: Sequence[int], who: str, n
 async def take_back(conn: Connection, incident_id: int, who: str, note: str) -> bool:
     """Nobody takes care any more: escalation and reminders go on. False where it was not acknowledged, or is over."""
     given = {"id": incident_id, "who": who, "note": note}
-    return await _changed(conn, "take_back", given, "go_on", "remind_again")
+    return await _changed(conn, "take_back", given, "go_on", "remind_again", "wake_up")
 
 
 async def snooze(conn: Connection, incident_id: int, who: str, until: datetime | None) -> bool:

@@ -234,7 +234,7 @@ select 'reminder:' || i.id || ':' || n.channel_id || ':snooze' || %(event)s::big
   'reminder', min(n.step), i.started_at, i.snoozed_until, jsonb_build_object('snoozed_until', i.snoozed_until)
 from incidents i
 join notifications n on n.incident_id = i.id and n.kind in ('down', 'reminder') and n.status in ('taken', 'sent')
-where i.id = %(id)s and i.acknowledged_at is null and i.snoozed_until is not null
+where i.id = %(id)s and i.acknowledged_at is null and i.snoozed_until > now()
   and not exists (
     select from notifications w
     where w.incident_id = i.id and w.channel_id = n.channel_id and w.kind in ('down', 'reminder')
