@@ -145,7 +145,7 @@ async def test_a_list_without_room_for_what_may_be_lost_is_written_first(
     job: Client, app: Litestar, broker: Broker, pool: Pool, redis: aioredis.Redis, way: tuple[Line, Pool], known: UUID,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """Redis is another one, as far as anybody knows, but all pings are there; what comes goes behind them or nowhere."""
+    """Redis may be another one, and all pings are there all the same; what comes goes behind them, or nowhere."""
     monkeypatch.setattr("pinguin.web.copies.LIMIT", 3)
     way[0].hang()
     for path in ("start", "0"):
