@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from math import nan
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -201,7 +202,8 @@ def _value(option: Option, value: Any) -> Any:
         case "pairs":
             return dict(map(_name_and_value, value))
         case "text":
-            return _text(value)
+            # Editors end a file with a line break, which belongs to no password.
+            return _text(value).rstrip("\r\n") if option.secret else _text(value)
     return value
 
 
@@ -224,21 +226,23 @@ def _name_and_value(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not name.strip():
         raise ValueError("must be `name: value`")
-    return name.strip(), _text(value.strip())
+    return name.strip(), _text(value.strip()).rstrip("\r\n")
 
 
 def _seconds(words: str) -> float:
-    value = float(words)
+    try:
+        value = float(words)
+    except ValueError:
+        value = nan
     if not 0 < value <= 600:
         raise argparse.ArgumentTypeError("must be more than 0 and at most 600 seconds")
     return value
 
 
 def _times(words: str) -> int:
-    value = int(words)
-    if not 1 <= value <= 1_000_000:
-        raise argparse.ArgumentTypeError("must be from 1 to 1,000,000")
-    return value
+    if not re.fullmatch("[0-9]{1,7}", words) or not 1 <= int(words) <= 1_000_000:
+        raise argparse.ArgumentTypeError("must be a whole number from 1 to 1,000,000")
+    return int(words)
 
 
 async def _run(kind: CheckType, options: CheckOptions, arguments: argparse.Namespace, guard: Guard | None) -> int:

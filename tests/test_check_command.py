@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from pinguin.check_command import check, printable
 from pinguin.checks import check_types
 from tests.checks.certificates import house, server
-from tests.checks.servers import answering, name_server, page, serving, silent, zone
+from tests.checks.servers import answering, name_server, page, recording, serving, silent, zone
 from tests.checks.starttls_servers import saying, threaded, upgrading
 from tests.ports import free_port
 
@@ -113,6 +114,19 @@ async def test_a_certificate_with_an_authority_from_a_file(tmp_path: Path, capsy
     assert "none.pem cannot be read: No such file" in missing[2]
 
 
+async def test_the_line_break_at_the_end_of_a_secrets_file_is_not_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "password").write_text("hunter2\n")
+    seen: list[bytes] = []
+    file = f"@{tmp_path / 'password'}"
+    async with serving(recording(seen, page())) as port:
+        words = ["--username", "me", "--password", file, "--headers", f"X-Key: {file}"]
+        assert (await here(capsys, "http", f"http://127.0.0.1:{port}/", *words))[0] == 0
+    assert b64encode(b"me:hunter2") in seen[0]
+    assert b"x-key: hunter2\r\n" in seen[0].lower()
+
+
 async def test_lists_and_degraded(capsys: pytest.CaptureFixture[str]) -> None:
     records = ["example.test. 60 IN A 192.0.2.1", "example.test. 60 IN A 192.0.2.2"]
     async with name_server(zone(records)) as port:
@@ -172,7 +186,10 @@ async def test_a_secret_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None
         (["nonsense", "x"], "type: 'nonsense' is not a check type; there are dns, domain, http"),
         (["tcp"], "the following arguments are required: host"),
         (["tcp", "127.0.0.1"], "--port: is required"),
-        (["tcp", "127.0.0.1:99999"], "--port: must be"),
+        (["tcp", "127.0.0.1:99999"], "--port: must be at most 65535"),
+        (["tcp", "127.0.0.1:0"], "--port: must be at least 1"),
+        (["tcp", "x" * 254 + ":1"], "host: must have at most 253 characters"),
+        (["http", "http://x/"] + ["--conditions", "status < 400"] * 31, "--conditions: must have at most 30 entries"),
         (["tcp", "http://x", "--port", "1"], "host: must be a name or an address alone"),
         (["tcp", "127.0.0.1:1", "--slow-ms", "x"], "--slow-ms: invalid int value: 'x'"),
         (["tcp", "127.0.0.1:1", "--slow-ms=-1"], "--slow-ms: must be"),
@@ -180,7 +197,10 @@ async def test_a_secret_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None
         (["tcp", "127.0.0.1:1", "--steps", "shout"], "--steps: 'shout' must be one of send, expect"),
         (["http", "http://x/", "--headers", "no colon"], "--headers: must be `name: value`"),
         (["tcp", "127.0.0.1:1", "--timeout", "0"], "--timeout: must be more than 0"),
-        (["tcp", "127.0.0.1:1", "--repeat", "0"], "--repeat: must be from 1"),
+        (["tcp", "127.0.0.1:1", "--timeout", "soon"], "--timeout: must be more than 0"),
+        (["tcp", "127.0.0.1:1", "--interval", "nan"], "--interval: must be more than 0"),
+        (["tcp", "127.0.0.1:1", "--repeat", "many"], "--repeat: must be a whole number from 1"),
+        (["tcp", "127.0.0.1:1", "--repeat", "0"], "--repeat: must be a whole number from 1"),
         (["dns", "a..b"], "name: is not a valid name"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -93,9 +94,18 @@ def _wrong_fields(value: Mapping[str, Any], kind: type[Any]) -> dict[str, str]:
     return wrong or {"options": "do not fit together"}
 
 
+_BOUND = re.compile(r"Expected `(\w+)`( of length)? (<=|>=|<|>) (\S+)")
+_AT = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than"}
+_COUNTED = {"str": " characters", "array": " entries", "object": " entries"}
+
+
 def _in_words(message: str) -> str:
     """msgspec's own sentence, which names no field of ours beyond a path: `Expected `int` >= 1 - at `$[0]``."""
     text, _, path = message.partition(" - at `$")
+    bound = _BOUND.fullmatch(text)
+    if bound:
+        kind, length, sign, limit = bound.groups()
+        text = f"must {'have' if length else 'be'} {_AT[sign]} {limit}{_COUNTED.get(kind, '')}"
     text = text.replace("Expected", "must be", 1).replace("`", "")
     item = path.rstrip("`")
     return text + (f" (item {item})" if item else "")
