@@ -9,8 +9,6 @@ from typing import Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import inspect
 
-from pinguin.fields import StrictOptions
-
 Kind = Literal["text", "whole number", "number", "yes or no", "choice", "list", "pairs"]
 
 
@@ -39,12 +37,12 @@ class Option:
         return "--" + self.name.replace("_", "-")
 
 
-def options_of(struct: type[StrictOptions]) -> list[Option]:
+def options_of(struct: type[msgspec.Struct]) -> list[Option]:
     return list(_options(struct))
 
 
 @cache
-def _options(struct: type[StrictOptions]) -> tuple[Option, ...]:
+def _options(struct: type[msgspec.Struct]) -> tuple[Option, ...]:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
     hints = get_type_hints(struct)  # msgspec sorts a Literal's values; here they stand as somebody wrote them

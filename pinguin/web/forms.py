@@ -11,6 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from pinguin.errors import InvalidInput
+from pinguin.fields.describe import options_of
 
 Struct = type[msgspec.Struct]
 
@@ -57,10 +58,11 @@ def fields(struct: Struct, prefix: str = "") -> list[Field]:
     """The empty form of `struct`, its defaults filled in; names are `prefix` + the struct's own."""
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
-    return [_field(each, prefix) for each in info.fields]
+    choices = {each.name: each.choices for each in options_of(struct)}
+    return [_field(each, prefix, choices[each.encode_name]) for each in info.fields]
 
 
-def _field(each: inspect.Field, prefix: str) -> Field:
+def _field(each: inspect.Field, prefix: str, choices: Sequence[str]) -> Field:
     kind, schema, extra = _plain(each.type)
     kind, optional = _optional(kind)
     inner, inner_schema, inner_extra = _plain(kind)
@@ -81,7 +83,7 @@ def _field(each: inspect.Field, prefix: str) -> Field:
         kind=inner,
         optional=optional,
         attributes=_attributes(inner),
-        choices=[(str(value), str(value)) for value in getattr(inner, "values", ())],
+        choices=[(each, each) for each in choices],
     )
     if default is not msgspec.NODEFAULT:
         show(drawn, default)

@@ -20,7 +20,7 @@ class Options(CheckOptions, frozen=True):
     count: Annotated[int, field("Count", unit="days", ge=1, le=9)] = 3
     share: Annotated[float, field("Share", gt=0)] = 0.5
     sure: Annotated[bool, field("Sure", advanced=True)] = True
-    kind: Annotated[Literal["a", "b"], field("Kind")] = "b"
+    kind: Annotated[Literal["b", "a"], field("Kind")] = "b"
     lines: Annotated[list[str], field("Lines")] = msgspec.field(default_factory=list)
     numbers: Annotated[list[int], field("Numbers")] = msgspec.field(default_factory=list)
     pairs: Annotated[dict[str, str], field("Pairs")] = msgspec.field(default_factory=dict)
@@ -72,7 +72,7 @@ def test_a_field_knows_its_words_limits_and_default() -> None:
     assert drawn["share"].attributes["step"] == "any"
     assert drawn["sure"].checked
     assert drawn["sure"].advanced
-    assert (drawn["kind"].value, list(drawn["kind"].choices)) == ("b", [("a", "a"), ("b", "b")])
+    assert (drawn["kind"].value, list(drawn["kind"].choices)) == ("b", [("b", "b"), ("a", "a")])
     assert drawn["maybe"].optional
 
 
