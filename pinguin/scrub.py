@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from pinguin.errors import CheckFailed
 
@@ -15,13 +18,28 @@ HIDDEN = "[secret]"
 CUT = "…"
 
 
+def _written(secret: str) -> set[str]:
+    """As it is, and as servers write it when they send it back: in JSON, in an address, in HTML."""
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        quote(secret, safe="", errors="replace"),
+        quote_plus(secret, errors="replace"),
+        escape(secret),
+    }
+
+
 class Scrubber:
     """Hides what it was given. False where there is nothing to hide."""
 
     __slots__ = ("_pattern", "_secrets")
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = {secret for secret in secrets if len(secret) >= SHORTEST}
+        self._hide({form for secret in secrets if len(secret) >= SHORTEST for form in _written(secret)})
+
+    def _hide(self, forms: set[str]) -> None:
+        self._secrets = forms
         # The longest first: a secret may contain another one.
         ordered = sorted(self._secrets, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
@@ -30,7 +48,9 @@ class Scrubber:
         return self._pattern is not None
 
     def and_also(self, secret: str) -> Scrubber:
-        return Scrubber({*self._secrets, secret})
+        both = Scrubber([secret])
+        both._hide(both._secrets | self._secrets)
+        return both
 
     def text(self, words: str) -> str:
         if not self._pattern:

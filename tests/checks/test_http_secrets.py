@@ -6,7 +6,9 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -206,6 +208,21 @@ def test_what_a_cut_leaves_of_a_secret_is_hidden_too() -> None:
         "[secret]": ["[secret]", 5, None, ["x [secret]…"]]
     }
     assert not Scrubber(["abc"])
+
+
+async def test_a_secret_is_hidden_as_json_addresses_and_pages_write_it(check: Check) -> None:
+    secret = 'keyId="a/b", sig="c+d=é&e"'
+    scrubber = Scrubber([]).and_also(secret)
+    for written in (json.dumps({"you_sent": secret}), json.dumps([secret], ensure_ascii=False), escape(secret)):
+        assert "c+d" not in scrubber.text(written)
+    assert scrubber.text(f"/login?{urlencode({'next': secret})}") == "/login?next=[secret]"
+
+    async with serving(echoing) as port:
+        url = f"http://127.0.0.1:{port}/"
+        report = await check("http", url=url, headers={"X-Sig": secret}, conditions=["json $.you_sent missing"])
+        whole = await check("http", url=url, headers={"X-Sig": secret}, accepted_statuses=["404"])
+    assert "keyId" not in repr(report)
+    assert "keyId" not in repr(whole)
 
 
 async def test_no_secret_where_nobody_answers(check: Check) -> None:

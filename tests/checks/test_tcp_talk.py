@@ -67,6 +67,18 @@ async def test_a_secret_is_in_no_message_and_no_evidence(check: Check) -> None: 
     assert "hunter2" not in repr(report)
 
 
+async def test_nor_is_its_beginning_where_the_answer_is_cut_off(check: Check) -> None:  # TRAP 24
+    def echo(sock: socket.socket) -> None:
+        sock.sendall(b"." * 495 + line(sock))
+        sock.recv(1)
+
+    with threaded(echo) as port:
+        report = await check(
+            "tcp", host="127.0.0.1", port=port, steps=[r"send {secret}\n", "starts x"], secret="hunter2"
+        )
+    assert report.evidence["answer"] == "." * 495 + "•••"
+
+
 async def test_bytes_that_are_no_text(check: Check) -> None:
     with threaded(saying(b"\x00\xff\xfebinary")) as port:
         report = await check("tcp", host="127.0.0.1", port=port, steps=[r"matches ^\x00\xff.binary"])

@@ -128,7 +128,14 @@ class Talk:
 
     def _shown(self) -> str:
         answer = text(bytes(self.seen[:500]), 500)
-        return answer.replace(self.secret, HIDDEN) if self.secret else answer
+        if not self.secret:
+            return answer
+        answer = answer.replace(self.secret, HIDDEN)
+        # Its rest may be cut off, or come later.
+        for size in range(len(self.secret) - 1, 3, -1):
+            if answer.endswith(self.secret[:size]):
+                return answer[:-size] + HIDDEN
+        return answer
 
     def _closed(self, step: Step, where: str) -> CheckFailed:
         if not self.unread:
