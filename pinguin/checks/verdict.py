@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv6Address
 
 from pinguin.checks.engine.certificate import now
 from pinguin.checks.engine.chain import Link
@@ -24,9 +25,19 @@ def wrong_host(host: str) -> str | None:
         return "must be a name or an address alone"
     if host.count(":") == 1:
         return "must be a name or an address alone, without a port"
+    if ":" in host and not _is_ipv6(host):
+        return "is not a valid address"
     if host.startswith(".") or ".." in host or not host or any(len(label) > 63 for label in host.split(".")):
         return "is not a valid name"
     return None
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def soon_over(chain: Sequence[Link], days: int) -> tuple[str, str] | None:

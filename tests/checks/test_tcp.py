@@ -155,6 +155,8 @@ async def test_cancelling_leaves_no_descriptor(check: Check, descriptors: Callab
         ("host", {"host": "http://example.org", "port": 1}),
         ("host", {"host": "exa mple.org", "port": 1}),
         ("host", {"host": "example.org:80", "port": 1}),
+        ("host", {"host": "example.org:80:90", "port": 1}),
+        ("host", {"host": "1::2::3", "port": 1}),
         ("host", {"host": "", "port": 1}),
         ("host", {"host": "a..b", "port": 1}),
         ("host", {"host": "a" * 64 + ".org", "port": 1}),
