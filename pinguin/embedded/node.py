@@ -38,9 +38,9 @@ def find_node() -> str:
 
 
 def find_npm() -> list[str]:
-    """The beginning of a command line."""
-    on_path = shutil.which("npm")
-    if on_path and shutil.which("node"):
+    """The beginning of a command line. The npm of PATH runs in the Node of PATH, which must be new enough for it."""
+    on_path, its_node = shutil.which("npm"), shutil.which("node")
+    if on_path and its_node and major_version(its_node) >= OLDEST:
         return [on_path]
     wheel = _wheel()
     if wheel is not None:  # by its script: the launcher looks for `node` on PATH

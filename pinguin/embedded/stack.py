@@ -14,6 +14,7 @@ from pinguin.embedded.node import default_front, find_node, install_front
 from pinguin.embedded.sockets import remove_if_empty, socket_folder
 from pinguin.embedded.supervisor import Child, Supervisor
 from pinguin.embedded.valkey import EmbeddedValkey, find_server
+from pinguin.errors import PinguinError
 from pinguin.secrets import make_key_file
 
 
@@ -53,15 +54,13 @@ class EmbeddedStack:
 
     async def _start(self, exit_stack: AsyncExitStack) -> None:
         logs = self.folder / "logs"
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        logs.mkdir(mode=0o700, exist_ok=True)
-        lock = await asyncio.to_thread(FolderLock, self.folder)
+        lock = await asyncio.to_thread(_claimed, self.folder, logs)
         exit_stack.callback(lock.release)
         sockets = socket_folder(self.folder)
         exit_stack.callback(remove_if_empty, sockets)
         self.secret_key_file = make_key_file(self.folder)
-        self.front = await asyncio.to_thread(install_front, default_front(self.folder))
         self.node = find_node()
+        self.front = await asyncio.to_thread(install_front, default_front(self.folder))
         self.database = EmbeddedDatabase(
             self.folder / "database",
             sockets,
@@ -85,3 +84,15 @@ class EmbeddedStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+def _claimed(folder: Path, logs: Path) -> FolderLock:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        logs.mkdir(mode=0o700, exist_ok=True)
+        return FolderLock(folder)
+    except OSError as error:
+        raise PinguinError(
+            f"{folder}: the data cannot be kept there ({error.strerror}). "
+            "Make it a folder that you may write to, or set PINGUIN_DATA_DIR to another one."
+        ) from None

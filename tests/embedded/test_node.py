@@ -72,11 +72,18 @@ def test_npm_on_the_path_needs_its_node(path: Path) -> None:
     npm = program(path / "npm", "#!/bin/sh\n")
     with pytest.raises(PinguinError, match="installed by npm, and there is none"):
         node.find_npm()
+    program(path / "node", says("v12.22.12"))
+    with pytest.raises(PinguinError, match="installed by npm, and there is none"):
+        node.find_npm()
     program(path / "node", says("v20.0.0"))
     assert node.find_npm() == [str(npm)]
 
 
-def test_npm_of_the_wheel(wheel: Path) -> None:
+@pytest.mark.parametrize("version", [None, "v12.22.12"])
+def test_npm_of_the_wheel(path: Path, wheel: Path, version: str | None) -> None:
+    if version:
+        program(path / "npm", "#!/bin/sh\n")
+        program(path / "node", says(version))
     assert node.find_npm() == [str(wheel / "bin/node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js")]
 
 

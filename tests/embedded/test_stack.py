@@ -139,6 +139,13 @@ async def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "lock").exists()
 
 
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    for folder in (tmp_path / "file", tmp_path / "file" / "data"):
+        with pytest.raises(PinguinError, match=f"^{folder}: the data cannot be kept there .*PINGUIN_DATA_DIR"):
+            await EmbeddedStack(folder).start()
+
+
 async def test_a_broken_database_is_reported_with_its_log(tmp_path: Path) -> None:
     (tmp_path / "database").mkdir()
     (tmp_path / "database" / "PG_VERSION").write_text("9\n")

@@ -220,6 +220,18 @@ def test_down_stops_the_process_that_holds_the_data(workshop: Workshop) -> None:
     assert down.returncode == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is ps, and no /proc")
+def test_what_runs_is_found_without_ps(workshop: Workshop) -> None:
+    workshop.stand_in("ps", "exit 127")
+    (workshop.folder / "data").mkdir()
+    pinguin = subprocess.Popen(["bash", "-c", "read; : pinguin"], stdin=subprocess.PIPE)
+    (workshop.folder / "data" / "lock").write_text(str(pinguin.pid))
+    assert workshop.run("scripts/mode") == (0, "embedded\n")
+    pinguin.communicate()
+    workshop.stand_in("docker", "exit 1")
+    assert workshop.run("scripts/mode") == (0, "nothing\n")
+
+
 @pytest.mark.parametrize("lock", [None, "", "1"], ids=["no lock", "empty", "of another program"])
 def test_down_leaves_other_programs_alone(workshop: Workshop, lock: str | None) -> None:
     workshop.stand_in("docker", "exit 1")
