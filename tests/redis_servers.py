@@ -94,9 +94,9 @@ class Certificates:
 
 
 @contextmanager
-def redis(folder: Path, program: str | None = None, **given: str) -> Iterator[Server]:
-    """A server without persistence; `given` are its options, with _ for -."""
-    port = int(given.pop("tls_port", 0)) or free_port()
+def redis(folder: Path, program: str | None = None, at: int | None = None, **given: str) -> Iterator[Server]:
+    """A server without persistence on a free port, or that of `at`; `given` are its options, with _ for -."""
+    port = at or int(given.pop("tls_port", 0)) or free_port()
     options = {"port": str(port), "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": str(folder)}
     options["repl-diskless-sync-delay"] = "0"
     options |= {name.replace("_", "-"): value for name, value in given.items()}

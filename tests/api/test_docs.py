@@ -13,8 +13,8 @@ from pinguin.db import Pool
 from pinguin.web.api.routes import operations
 from tests.api.conftest import Program, new_token
 from tests.factory import add_monitor
+from tests.web.streams import served
 from tests.web.test_incidents import add_incident
-from tests.web.test_live import served
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 BLOCKS: list[str] = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)

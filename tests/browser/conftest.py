@@ -24,7 +24,7 @@ from pinguin.web.list_news import ListNews
 from pinguin.web.service import Web
 from tests.conftest import Services
 from tests.web.conftest import PASSWORD, SECRET_KEY, account, cheap, open_pool, pool
-from tests.web.test_live import served
+from tests.web.streams import served
 
 __all__ = ["open_pool", "pool"]
 

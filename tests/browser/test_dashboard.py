@@ -15,7 +15,7 @@ from pinguin.store import maintenance
 from tests.browser.conftest import FOUR, visiting
 from tests.browser.history import write
 from tests.factory import fetch
-from tests.web.test_live import until_open
+from tests.web.streams import until_open
 
 PATIENCE_MS = 30_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from pinguin.web.service import Web
 from pinguin.web.sessions import cookie_name, new_token, token_hash
 from pinguin.web.throttle import Door
 from tests.conftest import Services
+from tests.web.streams import served
 
 ADDRESS = "http://pinguin.test"
 PASSWORD = "a penguin in the rain"
@@ -173,3 +175,18 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
 
     monkeypatch.setattr(psycopg.AsyncCursor, "execute", counted)
     return found
+
+
+@pytest.fixture
+async def live(
+    stack: Services, pool: Pool, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[str, Litestar]]:
+    """Address and app. Its streams are told again of what happened while they opened, however slowly."""
+    monkeypatch.setattr("pinguin.web.hub.REPLAY_S", 60)
+    await account(pool)
+    app = create_app(Settings(database_url=stack.database_url, redis_url=stack.redis_url), pool, broker)
+    async with served(app) as address:
+        async with asyncio.timeout(60):
+            while not app.state.web.hub.connected:
+                await asyncio.sleep(0.01)
+        yield address, app

@@ -17,11 +17,9 @@ from pinguin.web.board import PARTS
 from pinguin.web.together import Together
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, Statements, person, signed_in
+from tests.web.streams import stream
 from tests.web.test_incidents import add_incident
 from tests.web.test_listing import set_status
-from tests.web.test_live import live, stream
-
-__all__ = ["live"]
 
 
 def part(page: str, name: str) -> str:
@@ -143,7 +141,7 @@ async def test_the_last_outages_and_trouble_of_our_own(client: Client, pool: Poo
                 "values ('no_worker', 'eu', 'no worker lives') returning 1")  # fmt: skip
     page = (await client.get("/")).text
     assert "shop" in part(page, "recent")
-    assert "The last outage, of shop , was over" in part(page, "overall")
+    assert "The last outage, of shop , ended" in part(page, "overall")
     assert "Pinguin itself is not well: no worker lives (region eu)" in part(page, "overall")
 
 

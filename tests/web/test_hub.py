@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import cast
 
 import structlog
 
 from pinguin.broker import Broker, Event
+from pinguin.lifecycle import cancel
 from pinguin.web.hub import Hub, Page
-from tests.conftest import Services
+from tests.ports import free_port
+from tests.redis_servers import redis
 
 
 async def test_a_slow_page_gets_one_larger_refresh() -> None:
@@ -23,19 +26,25 @@ async def test_a_slow_page_gets_one_larger_refresh() -> None:
     assert await page.news(0.01) == ([], False)
 
 
-async def test_the_hub_comes_back_when_redis_does(stack: Services, broker: Broker) -> None:
-    async with Broker.connect("redis://127.0.0.1:1/0") as away:
-        hub = Hub(away)
-        running = asyncio.create_task(hub.run())
-        await asyncio.sleep(0.1)
-        before = hub.connected
-        hub._broker = broker
-        with hub.page([7]) as page:
+async def test_the_hub_comes_back_when_redis_does(tmp_path: Path) -> None:
+    port = free_port()
+    async with Broker.connect(f"redis://127.0.0.1:{port}/0") as broker:
+        hub = Hub(broker)
+        with redis(tmp_path, at=port):
+            running = asyncio.create_task(hub.run())
+            await until_connected(hub, True)
+        await until_connected(hub, False)
+        with hub.page([7]) as page, redis(tmp_path, at=port):
             due, _ = await page.news(60)
-        assert due == [7]
-        assert (before, hub.connected) == (False, True)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+            assert hub.connected
+            await cancel(running)
+    assert due == [7]
+
+
+async def until_connected(hub: Hub, connected: bool) -> None:
+    async with asyncio.timeout(60):
+        while hub.connected is not connected:
+            await asyncio.sleep(0.01)
 
 
 class Odd:
@@ -62,8 +71,7 @@ async def test_nothing_unexpected_ends_live_updates_for_good() -> None:
         running = asyncio.create_task(hub.run())
         await page.news(60)
         due, _ = await page.news(60)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await cancel(running)
     assert due == [7]
     assert logged[0]["event"] == "live_failed"
     assert logged[0]["error"] == "ValueError: not an event"

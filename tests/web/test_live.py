@@ -1,103 +1,23 @@
+"""Pages that are open: a monitor's own, the end of streams, and polling where none come through."""
+
 from __future__ import annotations
 
-import asyncio
 import html
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import httpx
 import pytest
-import uvicorn
 from litestar import Litestar
 
 from pinguin.broker import Broker
 from pinguin.db import Pool
-from pinguin.settings import Settings
-from pinguin.web.app import create_app
-from pinguin.web.sessions import csrf_token, new_token, token_hash
-from tests.conftest import Services
+from pinguin.web.sessions import csrf_token
 from tests.factory import add_monitor, fetch
-from tests.web.conftest import Client, account
+from tests.web.conftest import Client
+from tests.web.streams import session, stream, until_open
 from tests.web.test_listing import add_result
-
-
-@asynccontextmanager
-async def served(app: Litestar) -> AsyncIterator[str]:
-    """The pages over real HTTP."""
-    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        app.state.web.hub.close()
-        server.should_exit = True
-        await serving
-
-
-class Stream:
-    """An EventSource."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        self._lines = answer.aiter_lines()
-
-    async def next(self, wanted: str, within_s: float = 60) -> str:
-        """The data of the next event of that name."""
-        async with asyncio.timeout(within_s):
-            name, data = "", []
-            async for line in self._lines:
-                if line.startswith("event: "):
-                    name = line.removeprefix("event: ")
-                elif line.startswith("data: "):
-                    data.append(line.removeprefix("data: "))
-                elif not line:
-                    if name == wanted:
-                        return "\n".join(data)
-                    name, data = "", []
-        raise AssertionError("the stream ended")
-
-
-async def session(pool: Pool) -> str:
-    """The token of a new one."""
-    token = new_token()
-    async with pool.connection() as conn:
-        await conn.execute(
-            "insert into sessions values (%s, (select id from users), now(), now() + interval '1 h')",
-            (token_hash(token),),
-        )
-    return token
-
-
-@asynccontextmanager
-async def stream(address: str, path: str, pool: Pool, token: str | None = None) -> AsyncIterator[Stream]:
-    token = token or await session(pool)
-    async with (
-        httpx.AsyncClient(base_url=address, cookies={"pinguin": token}, timeout=120) as client,
-        client.stream("GET", path, headers={"Accept": "text/event-stream"}) as answer,
-    ):
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        assert "content-encoding" not in answer.headers
-        yield Stream(answer)
-
-
-@pytest.fixture
-async def live(
-    stack: Services, pool: Pool, broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[str, Litestar]]:
-    """Its streams are told again of what happened while they opened, however slowly."""
-    monkeypatch.setattr("pinguin.web.hub.REPLAY_S", 60)
-    await account(pool)
-    app = create_app(Settings(database_url=stack.database_url, redis_url=stack.redis_url), pool, broker)
-    async with served(app) as address:
-        async with asyncio.timeout(60):
-            while not app.state.web.hub.connected:
-                await asyncio.sleep(0.01)
-        yield address, app
 
 
 async def test_a_result_comes_to_a_monitors_page_once(live: tuple[str, Litestar], pool: Pool, broker: Broker) -> None:
@@ -164,12 +84,6 @@ async def test_streams_end_when_the_process_stops(live: tuple[str, Litestar], po
         with pytest.raises(AssertionError, match="the stream ended"):
             await events.next("news")
     await until_open(app, 0)
-
-
-async def until_open(app: Litestar, pages: int) -> None:
-    async with asyncio.timeout(60):
-        while app.state.web.hub.open_pages != pages:
-            await asyncio.sleep(0.01)
 
 
 async def test_signing_out_ends_the_streams_of_this_session_and_no_other(
