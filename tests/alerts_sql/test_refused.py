@@ -88,6 +88,8 @@ async def test_what_was_given_up_long_before_is_not_told_when_the_channel_is_men
     assert [end[1:] for end in await outbox.ends()] == [
         ("failed", "refused"), ("sent", None), *[("waiting", "broken")] * 3,
     ]  # fmt: skip
+    await outbox.run('update channels set options = \'{"url": "new"}\'')
+    assert await outbox.told() == ["hook: down shop 2, down shop 3, down shop 4"]
 
 
 async def test_one_that_is_delivered_between_them_begins_the_row_anew(outbox: Outbox) -> None:

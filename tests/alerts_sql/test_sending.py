@@ -175,14 +175,15 @@ async def test_monitors_of_one_host_that_fail_one_after_the_other_are_few_messag
     """Sixty that are checked once a minute: a few at once, then the rest in digests; and the next outage at once."""
     await outbox.channel(per_minute=10)
     monitors = [await outbox.monitor(f"m{n}") for n in range(60)]
-    said = []
+    said, loop = [], asyncio.get_running_loop()
+    began = loop.time()
     for monitor in monitors:
         await outbox.seen(monitor, "d", every_s=1)
         if message := await outbox.gather():
             said.append(len((await outbox.said(message)).split(", ")))
             assert await outbox.delivered(message)
     assert said[:4] == [1, 1, 1, 1]
-    assert len(said) <= 8
+    assert len(said) <= 4 + (60 + loop.time() - began) / 15
     await outbox.later(60)
     assert len(await outbox.told()) == 1
 
