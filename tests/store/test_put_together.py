@@ -14,7 +14,10 @@ from pinguin.store.rollups import put_together
 from tests.factory import fetch
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-BINS = st.lists(st.integers(0, 50) | st.just(0), min_size=1, max_size=242)
+ALL = 242
+"""Bins of a whole histogram."""
+LOWEST = st.integers(1, 100)
+BINS = st.lists(st.integers(0, 50) | st.just(0), min_size=1, max_size=ALL - 100)
 
 
 def row(at: datetime, good: int, lowest: int, bins: list[int] | None) -> tuple[Any, ...]:
@@ -24,16 +27,15 @@ def row(at: datetime, good: int, lowest: int, bins: list[int] | None) -> tuple[A
 
 # Nothing is written: one emptied database does for all examples.
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(drawn=st.lists(st.tuples(st.integers(0, 2), BINS), max_size=6))
-async def test_percentiles_are_those_of_sql(pool: Pool, drawn: list[tuple[int, list[int]]]) -> None:
-    rows = [row(BEGIN + timedelta(hours=hour), sum(bins), 1, bins) for hour, bins in drawn]
+@given(drawn=st.lists(st.tuples(st.integers(0, 2), LOWEST, BINS), max_size=6))
+async def test_percentiles_are_those_of_sql(pool: Pool, drawn: list[tuple[int, int, list[int]]]) -> None:
+    rows = [row(BEGIN + timedelta(hours=hour), sum(bins), lowest, bins) for hour, lowest, bins in drawn]
     buckets, total = put_together(rows)
     assert [bucket.at for bucket in buckets] == sorted({each[0] for each in rows})
-    of_all = {None: [bins for _, bins in drawn]} | {
-        BEGIN + timedelta(hours=hour): [bins for other, bins in drawn if other == hour] for hour, _ in drawn
-    }
+    whole = [(hour, [0] * (lowest - 1) + bins + [0] * (ALL + 1 - lowest - len(bins))) for hour, lowest, bins in drawn]
     for found in (total, *buckets):
-        histograms = [bins + [0] * (242 - len(bins)) for bins in of_all[getattr(found, "at", None)]]
+        at = getattr(found, "at", None)
+        histograms = [each for hour, each in whole if at in (None, BEGIN + timedelta(hours=hour))]
         merged = [sum(column) for column in zip(*histograms, strict=True)] or [0]
         sql = "select histogram_percentile(%s, 0.5), histogram_percentile(%s, 0.95), histogram_percentile(%s, 0.99)"
         ((p50, p95, p99),) = await fetch(pool, sql, merged, merged, merged)
@@ -45,6 +47,7 @@ def test_sums_and_means_leave_out_what_nobody_knows() -> None:
     (bucket,), total = put_together([row(BEGIN, 4, 30, [4]), row(BEGIN, 0, 1, None)])
     assert (total.checks, total.fine, total.down, total.good) == (8, 6, 2, 4)
     assert (total.dns_ms, total.connect_ms, total.first_byte_ms, total.transfer_ms) == (1.5, None, 2.0, 0.0)
+    assert bucket.p50 is not None
     assert bucket.p50 == bucket.p99 == total.p50
 
 
