@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from pinguin.db import Connection, queries
 from pinguin.store import rollups
 from pinguin.store.charted import Bucket, Latency
+from pinguin.store.incidents import Incident
 from pinguin.store.pages import Beat, Ratio, ResultRow
 
 _SQL = queries("history")
@@ -151,9 +151,13 @@ async def ratios(conn: Connection, monitor_id: int, now: datetime) -> dict[str, 
         return {ratio.label: ratio for ratio in await cursor.fetchall()}
 
 
-async def evidence(conn: Connection, incident_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    cursor = await conn.execute(_SQL["evidence"], {"ids": list(incident_ids)})
-    return dict(await cursor.fetchall())
+async def incidents(conn: Connection, monitor_id: int, most: int) -> list[tuple[Incident, dict[str, Any]]]:
+    """Its incidents, newest first, each with its evidence."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_SQL["incidents"], {"monitor": monitor_id, "most": most})
+        found = await cursor.fetchall()
+    evidence = [row.pop("evidence") for row in found]
+    return [(Incident(**row), each) for row, each in zip(found, evidence, strict=True)]
 
 
 async def results(

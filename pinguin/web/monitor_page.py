@@ -101,20 +101,20 @@ async def head_of(conn: Connection, monitor: Monitor) -> Head:
 
 
 async def turn(conn: Connection, monitor_id: int) -> Turn:
-    ratios, uptimes, (found, evidence), told, notified = await all_of(
+    ratios, uptimes, found, told, notified = await all_of(
         history.ratios(conn, monitor_id, datetime.now(UTC)),
         pages.uptimes(conn, monitor_id),
-        _incidents(conn, monitor_id),
+        history.incidents(conn, monitor_id, INCIDENTS),
         channels.told(conn, monitor_id),
         messages.notified(conn, monitor_id),
     )
-    return Turn([(each, ratios.get(each.label)) for each in uptimes], found, evidence, told, notified)
-
-
-async def _incidents(conn: Connection, monitor_id: int) -> tuple[list[Incident], dict[int, Seen]]:
-    found = await incidents.listed(conn, Filter(monitor=monitor_id), most=INCIDENTS)
-    evidence = await history.evidence(conn, [each.id for each in found])
-    return found, {number: seen.of(each) for number, each in evidence.items()}
+    return Turn(
+        uptimes=[(each, ratios.get(each.label)) for each in uptimes],
+        incidents=[incident for incident, _ in found],
+        evidence={incident.id: seen.of(evidence) for incident, evidence in found},
+        told=told,
+        notified=notified,
+    )
 
 
 async def mark(conn: Connection, monitor: Monitor) -> object:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
+from pinguin.model import PHASES
 from pinguin.web.pattern import Pattern
 from pinguin.web.views import Piece
 from pinguin.web.words import STATUS_WORDS, latency
@@ -41,12 +42,7 @@ _MARKS: Mapping[str, Markup] = {
 }
 _ICON = Pattern('<svg class="icon i-%s" viewBox="0 0 20 20" width="%s" height="%s" aria-hidden="true">%s</svg>')
 _BADGE = Pattern('<span class="badge s-%s">%s%s</span>')
-_PHASE = Pattern('<rect class="p-%s" x="%s" y="0" width="%s" height="8"><title>%s</title></rect>')
-_PHASES = Pattern(
-    '<svg class="phases" role="img" aria-label="%s" viewBox="0 0 100 8" preserveAspectRatio="none" width="120"'
-    ' height="8">%s</svg>'
-)
-_LEGEND = Pattern('<li><i class="p-%s"></i>%s <b>%s</b></li>')
+_WORDS = {name: name.replace("_", " ") for name in PHASES}
 
 
 @lru_cache(maxsize=128)
@@ -65,16 +61,18 @@ def phases(pieces: Sequence[Piece]) -> Markup:
     """The phases of a check in a row; nothing where there are none. Their names are those of `PHASES`."""
     if not pieces:
         return Markup()
-    words = [f"{_name(piece)} {latency(piece.ms)}" for piece in pieces]
-    drawn = [_PHASE(each.name, each.start, each.width, said) for each, said in zip(pieces, words, strict=True)]
-    return _PHASES(", ".join(words), Markup("").join(drawn))
+    words = [f"{_WORDS[name]} {latency(ms)}" for name, ms, _, _ in pieces]
+    drawn = [
+        f'<rect class="p-{name}" x="{start}" y="0" width="{width}" height="8"><title>{said}</title></rect>'
+        for (name, _, start, width), said in zip(pieces, words, strict=True)
+    ]
+    return Markup(  # noqa: S704 — numbers, and words of ours
+        f'<svg class="phases" role="img" aria-label="{", ".join(words)}" viewBox="0 0 100 8"'
+        f' preserveAspectRatio="none" width="120" height="8">{"".join(drawn)}</svg>'
+    )
 
 
 def legend(pieces: Sequence[Piece]) -> Markup:
     """What `phases` shows, in words."""
-    rows = [_LEGEND(each.name, _name(each), latency(each.ms)) for each in pieces]
-    return Markup('<ul class="legend">%s</ul>') % Markup("").join(rows)
-
-
-def _name(piece: Piece) -> str:
-    return piece.name.replace("_", " ")
+    rows = [f'<li><i class="p-{name}"></i>{_WORDS[name]} <b>{latency(ms)}</b></li>' for name, ms, _, _ in pieces]
+    return Markup(f'<ul class="legend">{"".join(rows)}</ul>')  # noqa: S704 — numbers, and words of ours

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.response import Template
 
 from pinguin.model import PHASES, REASONS
-from pinguin.web import pictures, words
+from pinguin.web import pictures, result_rows, words
 from pinguin.web.service import Req
 
 HERE = Path(__file__).parent
@@ -46,6 +46,7 @@ def environment() -> Environment:
         "PHASES": PHASES,
         "REASONS": REASONS,
         "pictures": pictures,
+        "result_rows": result_rows,
         "STATUS_WORDS": words.STATUS_WORDS,
         "WINDOWS": {"24 h": 86400, "7 d": 7 * 86400, "30 d": 30 * 86400, "1 y": 365 * 86400},
         "static": static_address,

@@ -147,9 +147,15 @@ select '1 y', sum(up + degraded)::bigint, sum(up + degraded + down)::bigint
 from results_daily
 where monitor_id = %(monitor)s and bucket > %(year)s
 
--- name: evidence
--- What the check saw that made each of these incidents sure.
-select id, evidence from incidents where id = any(%(ids)s)
+-- name: incidents
+-- Its newest incidents, and what the check saw that made each sure.
+select i.id, i.monitor_id, m.name, m.type, m.target, m.tags, m.archived_at is not null as archived, i.started_at,
+  i.confirmed_at, i.ended_at, i.reason, i.message, i.region, i.closed_by, i.acknowledged_at, i.acknowledged_by,
+  i.snoozed_until, i.resolved_by, i.evidence
+from incidents i join monitors m on m.id = i.monitor_id
+where i.monitor_id = %(monitor)s
+order by i.started_at desc, i.id desc
+limit %(most)s
 
 -- name: results
 -- Raw results, newest first and by region; the cursor is the last row's slot and region, or a slot alone.
