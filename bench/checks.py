@@ -182,7 +182,7 @@ class Ours:
 
     async def _waiting(self) -> int:
         async with Broker.connect(self._settings.redis_url) as broker:
-            return await broker.spilled()
+            return await broker.backlog.results.count()
 
     async def memory(self, authority: Path) -> float:
         """MB of the worker with 10,000 monitors known and 1,000 checks in flight, on a target that never answers."""

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pinguin.broker import Broker, Pipeline
+from pinguin.broker import Broker
+from pinguin.broker.pipeline import Pipeline
 from pinguin.db import Pool
 from pinguin.errors import Unavailable
 

@@ -284,10 +284,10 @@ async def test_a_redis_that_refuses_is_unavailable(broker: Broker, redis: aiored
     await redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(Unavailable, match="Redis refuses"):
-            await broker.spill([(True, 0, "x" * 1000)], 1000)
+            await broker.backlog.results.keep([(True, 0, "x" * 1000)], 1000)
     finally:
         await redis.config_set("maxmemory", before)
-    assert await broker.spilled() == 0
+    assert await broker.backlog.results.count() == 0
 
 
 async def test_an_absent_redis_is_unavailable() -> None:

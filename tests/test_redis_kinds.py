@@ -40,12 +40,12 @@ async def use(broker: Broker) -> None:
         event = await events.next(60)
         assert event is not None
     assert await broker.renew(token, 60)
-    await broker.spill([(True, 0, "x")], 1000)
-    assert await broker.may_drain("w", 1)
-    ((text, number),) = await broker.peek_spill(10)
+    await broker.backlog.results.keep([(True, 0, "x")], 1000)
+    assert await broker.backlog.results.may_drain("w", 1)
+    ((text, number),) = await broker.backlog.results.peek(10)
     assert text == "x"
-    await broker.drained([number])
-    assert await broker.spilled() == 0
+    await broker.backlog.results.forget([number])
+    assert await broker.backlog.results.count() == 0
     assert (await broker.server())["redis_version"]
     await broker.resign(token)
 

@@ -13,8 +13,8 @@
 -- pinguin:spill          sorted set  results that wait for Postgres, as JSON -> number, in the order of their slots
 -- pinguin:spill:healthy  sorted set  number -> number of those whose monitor was up: past the limit these go first
 -- pinguin:spill:number   integer     counts on with each of them from some number, which makes each number another
--- pinguin:spill:since    string      when a worker first looked; another one says that Redis was emptied meanwhile
--- pinguin:spill:aside    list        spilled results that could not be read, for people
+-- pinguin:spill:since    string      when somebody first looked; another one says that Redis was emptied meanwhile
+-- pinguin:spill:aside    list        results and pings that could not be read or written, for people
 -- pinguin:drainer        string      who writes spilled results just now, with an expiry
 -- pinguin:workers        sorted set  REGION/name of every worker -> when it was last seen (seconds since 1970)
 -- pinguin:pings          list        pings of jobs that wait for Postgres, oldest first: microseconds since 1970:JSON

@@ -29,7 +29,7 @@ async def judge_pushes(broker: Broker, pool: Pool) -> None:
             due = await push.due(conn)
         if not due.any:
             return
-        since, until = (None, None) if await broker.pings_waiting() else (due.since, due.until)
+        since, until = (None, None) if await broker.backlog.pings.count() else (due.since, due.until)
         async with connection(pool, within_s=30) as conn, conn.transaction():
             looked_at, monitors = await push.judge(conn, since, until, BATCH)
         if monitors:

@@ -52,7 +52,7 @@ async def watch(broker: Broker, pool: Pool, token: str, memory: Memory) -> None:
             _log.error("pipeline_unwatched", seconds=round(gap.total_seconds()))
             began = asyncio.get_running_loop().time()
         settled = asyncio.get_running_loop().time() - began >= PATIENCE.total_seconds()
-        lost = await broker.untold_loss()
+        lost = await broker.backlog.results.untold_loss()
         problems = await _look(broker, regions, waited, lost, settled)
         if settled:
             problems += await _look_at_pushes(broker, open_ago)
@@ -78,7 +78,7 @@ async def _look(broker: Broker, regions: Sequence[str], waited: int, lost: int, 
         elif late is not None and late > QUEUE_LATE_S:
             fix = "start more workers, or raise PINGUIN_WORKER_CONCURRENCY"
             problems.append(Problem("queue_late", region, f"jobs wait {late:.0f} s in region {region}: {fix}"))
-    if waiting := await broker.spilled():
+    if waiting := await broker.backlog.results.count():
         problems.append(Problem("spilled", "", f"{waiting} results wait in Redis for the database"))
     elif waited > 0:
         problems.append(Problem("spilled", "", f"{waited} results waited in Redis for the database"))
@@ -89,7 +89,7 @@ async def _look(broker: Broker, regions: Sequence[str], waited: int, lost: int, 
 
 async def _look_at_pushes(broker: Broker, open_ago: timedelta | None) -> list[Problem]:
     """open_ago: how long ago pings could be taken; None where nobody is to ping."""
-    if waiting := await broker.pings_waiting():
+    if waiting := await broker.backlog.pings.count():
         return [Problem("pushes", "", f"{waiting} pings of jobs wait in Redis for the database")]
     if open_ago is not None and open_ago > SEEN:
         return [Problem("pushes", "", "no web process takes pings, so no push monitor is judged: start `pinguin web`")]
@@ -108,6 +108,6 @@ async def _raise(broker: Broker, pool: Pool, problems: list[Problem], as_of: dat
         for problem in await upkeep.set_problems(conn, problems):
             _log.error("pipeline_problem", code=problem.code, region=problem.region, message=problem.message)
     if lost:
-        await broker.tell_loss(lost)  # only now: it is written down
+        await broker.backlog.results.tell_loss(lost)  # only now: it is written down
     if quiet:
         await broker.announce_results(quiet)

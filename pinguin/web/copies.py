@@ -56,8 +56,8 @@ class Copies:
 
     async def _look(self) -> None:
         # In this order: that it was emptied in between is noticed, now or the next time.
-        waiting = await self._broker.pings_waiting()
-        since, _ = await self._broker.look_at_spill()
+        waiting = await self._broker.backlog.pings.count()
+        since, _ = await self._broker.backlog.look()
         if self._since not in (None, since):
             await self._put_again()
         elif not waiting:
@@ -71,5 +71,5 @@ class Copies:
             await self._put(text)
 
     async def _put(self, text: str) -> None:
-        if not await self._broker.keep_ping(text, LIMIT):
+        if not await self._broker.backlog.pings.keep(text, LIMIT):
             raise Full(f"{LIMIT} pings wait already")

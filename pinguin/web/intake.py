@@ -89,7 +89,7 @@ class Intake:
     async def _must_wait(self) -> bool:
         try:
             await self.copies.settle()
-            return await self._broker.pings_waiting() > 0
+            return await self._broker.backlog.pings.count() > 0
         except Full:
             return True
         except Unavailable:

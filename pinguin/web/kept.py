@@ -50,7 +50,7 @@ async def drain_if_any(intake: Intake, broker: Broker, name: str) -> None:
     try:
         with suppress(Full):  # what waits is written first, so that there is room
             await intake.copies.settle()
-        if await broker.pings_waiting() and await broker.may_drain_pings(name, DRAINER_TTL_S):
+        if await broker.backlog.pings.count() and await broker.backlog.pings.may_drain(name, DRAINER_TTL_S):
             await drain(intake, broker, name)
     except Unavailable:
         return  # the intake says so
@@ -59,13 +59,13 @@ async def drain_if_any(intake: Intake, broker: Broker, name: str) -> None:
 async def drain(intake: Intake, broker: Broker, name: str) -> None:
     """Write everything that waits, in its order. Raises `Unavailable`."""
     written = 0
-    while kept := await broker.peek_pings(BATCH):
+    while kept := await broker.backlog.pings.peek(BATCH):
         pings = [ping for at, text, _ in kept if (ping := await _read(broker, at, text)) is not None]
         once = {ping.id: ping for ping in pings}  # what was put there again may be there twice, and out of its order
         await _write(intake, broker, sorted(once.values(), key=attrgetter("at")))
-        await broker.forget_pings([entry for _, _, entry in kept])
+        await broker.backlog.pings.forget([entry for _, _, entry in kept])
         written += len(once)
-        if not await broker.may_drain_pings(name, DRAINER_TTL_S):
+        if not await broker.backlog.pings.may_drain(name, DRAINER_TTL_S):
             break  # we were too slow, and another goes on
     _log.info("pings_drained", pings=written)
 
@@ -77,7 +77,7 @@ async def _read(broker: Broker, at: datetime, text: str) -> Ping | None:
         return ping if ping.at else msgspec.structs.replace(ping, at=at)
     except msgspec.DecodeError:
         _log.error("kept_ping_not_understood")
-        await broker.set_aside(text)
+        await broker.backlog.set_aside(text)
         return None
 
 
@@ -91,7 +91,7 @@ async def _write(intake: Intake, broker: Broker, pings: Sequence[Ping]) -> None:
                 await _write(intake, broker, [ping])
             return
         _log.error("ping_refused", error=type(error).__name__)
-        await broker.set_aside(msgspec.json.encode(pings[0]).decode())
+        await broker.backlog.set_aside(msgspec.json.encode(pings[0]).decode())
 
 
 class Openness:

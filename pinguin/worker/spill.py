@@ -50,7 +50,7 @@ class Spill:
     """
 
     def __init__(self, broker: Broker, name: str, limit: int) -> None:
-        self._broker, self._name, self._limit = broker, name, limit
+        self._broker, self._backlog, self._name, self._limit = broker, broker.backlog, name, limit
         self._copies: deque[_Copy] = deque(maxlen=COPIES)
         self._numbers = count()
         self._since: str | None = None
@@ -74,7 +74,7 @@ class Spill:
         self._copies += copies
 
     async def _put(self, copies: Sequence[_Copy]) -> None:
-        lost = await self._broker.spill([(copy.healthy, copy.slot, copy.text) for copy in copies], self._limit)
+        lost = await self._backlog.results.keep([(copy.healthy, copy.slot, copy.text) for copy in copies], self._limit)
         if lost:
             _log.error("results_lost", results=lost, limit=self._limit)
 
@@ -83,7 +83,7 @@ class Spill:
         where Redis was emptied.
         """
         newest = self._copies[-1].number if self._copies else -1
-        since, oldest = await self._broker.look_at_spill()
+        since, oldest = await self._backlog.look()
         if self._since not in (None, since):
             await self._put_again()
         else:
@@ -108,7 +108,7 @@ class Spill:
         """Write what waits whenever the database answers; ends by being cancelled. One worker at a time does it."""
         while True:
             try:
-                if await self._some_to_drain() and await self._broker.may_drain(self._name, DRAINER_TTL_S):
+                if await self._some_to_drain() and await self._backlog.results.may_drain(self._name, DRAINER_TTL_S):
                     await self._drain(record)
             except Unavailable as error:
                 _log.debug("spill_waits", error=str(error))  # the loops that hand out work say so louder
@@ -119,13 +119,13 @@ class Spill:
 
     async def _drain(self, record: RecordEach) -> None:
         written = 0
-        while await self._some_to_drain() and (batch := await self._broker.peek_spill(BATCH)):
+        while await self._some_to_drain() and (batch := await self._backlog.results.peek(BATCH)):
             results = await self._read([text for text, _ in batch])
             await record(results)
-            await self._broker.drained([number for _, number in batch])
+            await self._backlog.results.forget([number for _, number in batch])
             await self._broker.announce_results(sorted({result.monitor_id for result in results}))
             written += len(results)
-            if not await self._broker.may_drain(self._name, DRAINER_TTL_S):
+            if not await self._backlog.results.may_drain(self._name, DRAINER_TTL_S):
                 break  # we were too slow, and another goes on
         _log.info("spill_drained", results=written)
 
@@ -137,7 +137,7 @@ class Spill:
                 results.append(msgspec.json.decode(text, type=Result))
             except msgspec.DecodeError as error:
                 _log.error("spilled_result_not_understood", error=str(error))
-                await self._broker.set_aside(text)
+                await self._backlog.set_aside(text)
         return results
 
 

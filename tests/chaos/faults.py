@@ -185,10 +185,10 @@ async def flush_valkey_while_results_wait(system: System, hold_s: float) -> Cost
     assert pid is not None
     with standing_still(pid):
         async with asyncio.timeout(30):
-            while not await system.broker.spilled():
+            while not await system.broker.backlog.results.count():
                 await asyncio.sleep(0.05)
         await asyncio.sleep(hold_s)
-        start, forgotten = time.time(), await system.broker.spilled()
+        start, forgotten = time.time(), await system.broker.backlog.results.count()
         await system.redis.flushall()
     cost = await _schedule_whole(system, start)
     cost.notes.append(f"{forgotten:,} spilled results forgotten")
@@ -209,7 +209,7 @@ async def database_away(system: System, hold_s: float) -> Cost:
 
 
 async def _without_database(system: System) -> Cost:
-    spilled = await system.broker.spilled()
+    spilled = await system.broker.backlog.results.count()
     return Cost(notes=[f"{spilled:,} results spilled"])
 
 

@@ -116,7 +116,7 @@ class System:
         """Wait until every monitor is up by its last slot before `since` or a newer one, and nothing is spilled."""
         await self.until(HEALTHY, (len(self.monitors), datetime.fromtimestamp(since, UTC)), within_s)
         deadline = time.monotonic() + within_s
-        while await self.broker.spilled():
+        while await self.broker.backlog.results.count():
             assert time.monotonic() < deadline, "results still wait for the database"
             await asyncio.sleep(0.2)
 

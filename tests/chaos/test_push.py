@@ -108,7 +108,7 @@ async def test_no_ping_is_lost_and_nobody_is_alarmed_while_the_database_is_away(
     began, before, refused = time.time(), jobs.answered, jobs.refused
     away = asyncio.create_task(_away(system.stack.database_child, 12))  # killed, and back only after several deadlines
     async with asyncio.timeout(60):
-        while await system.broker.pings_waiting() < 3 * JOBS:
+        while await system.broker.backlog.pings.count() < 3 * JOBS:
             await asyncio.sleep(0.05)
     await system.redis.flushall()
     await away
@@ -117,7 +117,7 @@ async def test_no_ping_is_lost_and_nobody_is_alarmed_while_the_database_is_away(
     await system.until("select count(*) > 0 from pings where at > now() - interval '1 s'")
     await jobs.end()
     async with asyncio.timeout(60):
-        while await system.broker.pings_waiting():
+        while await system.broker.backlog.pings.count():
             await asyncio.sleep(0.2)
     [(written, monitors)] = await system.ask("select count(*), count(distinct monitor_id) from pings")
     assert written >= jobs.answered

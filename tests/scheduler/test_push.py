@@ -51,10 +51,10 @@ async def test_it_is_judged_and_told(pool: Pool, broker: Broker) -> None:
 async def test_nothing_is_judged_before_what_waits_is_written(pool: Pool, broker: Broker) -> None:
     monitor_id = await missing(pool)
     await open_for(pool, 1000)
-    await broker.keep_ping("{}", 10)
+    await broker.backlog.pings.keep("{}", 10)
     await judge_pushes(broker, pool)
     assert (await status(pool, monitor_id))[0] == "up"
-    await broker.forget_pings([entry for _, _, entry in await broker.peek_pings(10)])
+    await broker.backlog.pings.forget([entry for _, _, entry in await broker.backlog.pings.peek(10)])
     await judge_pushes(broker, pool)
     assert (await status(pool, monitor_id))[0] == "down"
 
@@ -119,7 +119,7 @@ async def test_that_nobody_takes_pings_is_raised_once_for_all(pool: Pool, broker
 
 
 async def test_that_pings_wait_is_raised(pool: Pool, broker: Broker) -> None:
-    await broker.keep_ping("{}", 10)
+    await broker.backlog.pings.keep("{}", 10)
     async with running(broker, pool):
         [(code, _, message)] = await fetch(pool, OPEN)
     assert (code, message) == ("pushes", "1 pings of jobs wait in Redis for the database")

@@ -99,7 +99,7 @@ async def test_nobody_is_quiet_while_results_wait_for_the_database(pool: Pool, b
 async def test_results_that_were_in_again_before_anybody_looked_are_said(pool: Pool, broker: Broker) -> None:
     memory = module.Memory(spilled=2)
     await Spill(broker, "w", 1000).put([result(1, n) for n in range(5)])
-    await broker.drained([number for _, number in await broker.peek_spill(10)])
+    await broker.backlog.results.forget([number for _, number in await broker.backlog.results.peek(10)])
     async with watching(broker, pool, memory):
         sql = "select message, ended_at is not null from pipeline_incidents where code = 'spilled'"
         async with asyncio.timeout(60):

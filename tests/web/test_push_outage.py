@@ -82,7 +82,7 @@ async def drained(app: Litestar, broker: Broker) -> None:
     """Write what waits, as soon as the database is there again."""
     web: Web = app.state.web
     async with asyncio.timeout(90):
-        while await broker.pings_waiting():
+        while await broker.backlog.pings.count():
             await kept.drain_if_any(web.intake, broker, "test")
 
 
@@ -95,12 +95,12 @@ async def test_pings_wait_in_redis_and_come_in_their_order(
     for path in ("log", "fail", "0"):
         assert (await job.post(f"/{known}/{path}", content=path.encode())).text == "OK"
     over = datetime.now(UTC)
-    assert await broker.pings_waiting() == 3
+    assert await broker.backlog.pings.count() == 3
     assert await fetch(pool, "select kind from pings") == [("start",)]
 
     way[0].go_on()
     assert (await job.get(f"/{known}/start")).text == "OK"  # goes behind, though the database is back
-    assert await broker.pings_waiting() == 4
+    assert await broker.backlog.pings.count() == 4
     await drained(app, broker)
 
     rows = await fetch(pool, "select kind, exit_code, body, at from pings order by at")
@@ -111,7 +111,7 @@ async def test_pings_wait_in_redis_and_come_in_their_order(
     assert (await status(pool, 1))[0] == "up"
     assert await fetch(pool, "select count(*), count(ended_at) from incidents") == [(1, 1)]
     assert (await job.get(f"/{known}")).text == "OK"
-    assert await broker.pings_waiting() == 0
+    assert await broker.backlog.pings.count() == 0
 
 
 async def test_pings_that_redis_lost_are_put_there_again(
@@ -124,7 +124,7 @@ async def test_pings_that_redis_lost_are_put_there_again(
     over = datetime.now(UTC)
     await redis.flushall()
     assert (await job.get(f"/{known}/0")).text == "OK"
-    assert await broker.pings_waiting() == 3
+    assert await broker.backlog.pings.count() == 3
     await redis.flushall()
     way[0].go_on()
     await kept.drain_if_any(app.state.web.intake, broker, "test")
@@ -158,7 +158,7 @@ async def test_a_list_without_room_for_what_may_be_lost_is_written_first(
         await kept.drain_if_any(app.state.web.intake, broker, "test")
     assert await fetch(pool, "select kind from pings order by at") == [("start",), ("exit",)]
     assert (await job.get(f"/{known}/fail")).text == "OK"
-    assert await broker.pings_waiting() == 0
+    assert await broker.backlog.pings.count() == 0
 
 
 async def test_nobody_is_silent_while_lost_pings_are_not_there_again(
@@ -171,7 +171,7 @@ async def test_nobody_is_silent_while_lost_pings_are_not_there_again(
     way[0].go_on()
     web: Web = app.state.web
     await kept.say_open(web.intake, broker, web.pool, Openness())
-    assert await broker.pings_waiting() == 1
+    assert await broker.backlog.pings.count() == 1
     assert await fetch(pool, "select count(*) from push_watch") == [(1,)]
 
 
@@ -189,7 +189,7 @@ async def test_a_ping_whose_answer_was_lost_is_written_once(
     monkeypatch.setattr(web.intake, "write", lost)
     assert (await job.get(f"/{known}/fail")).text == "OK"
     monkeypatch.setattr(web.intake, "write", write)
-    assert await broker.pings_waiting() == 1
+    assert await broker.backlog.pings.count() == 1
     await drained(app, broker)
     assert await fetch(pool, "select count(*) from pings") == [(1,)]
     assert await fetch(pool, "select count(*) from results") == [(1,)]
@@ -215,7 +215,7 @@ async def test_more_than_redis_is_to_keep_is_refused_not_dropped(
     way[0].hang()
     codes = [(await job.get(f"/{known}")).status_code for _ in range(4)]
     assert codes == [200, 200, 503, 503]
-    assert await broker.pings_waiting() == 2
+    assert await broker.backlog.pings.count() == 2
 
 
 async def test_a_long_body_is_shortened_while_it_waits(
@@ -236,7 +236,7 @@ async def test_what_cannot_be_read_or_written_is_set_aside_and_holds_nobody_up(
         return msgspec.json.encode(ping).decode()
 
     for entry in (text(), "{", '{"kind": "sleep"}', text(body="a\0b"), text(kind="fail"), text(token=uuid4())):
-        await broker.keep_ping(entry, 100)
+        await broker.backlog.pings.keep(entry, 100)
     await drained(app, broker)
     assert await fetch(pool, "select kind from pings order by at") == [("success",), ("fail",)]
     assert await redis.llen("pinguin:spill:aside") == 3
@@ -244,10 +244,10 @@ async def test_what_cannot_be_read_or_written_is_set_aside_and_holds_nobody_up(
 
 async def test_one_process_drains_at_a_time(app: Litestar, broker: Broker, pool: Pool, known: UUID) -> None:
     web: Web = app.state.web
-    assert await broker.may_drain_pings("another", 30)
-    await broker.keep_ping(msgspec.json.encode(Ping(id=uuid4(), token=known)).decode(), 10)
+    assert await broker.backlog.pings.may_drain("another", 30)
+    await broker.backlog.pings.keep(msgspec.json.encode(Ping(id=uuid4(), token=known)).decode(), 10)
     await kept.drain_if_any(web.intake, broker, "this one")
-    assert await broker.pings_waiting() == 1
+    assert await broker.backlog.pings.count() == 1
 
 
 # -- since when pings can be taken
@@ -291,9 +291,9 @@ async def test_it_is_told_to_the_database_and_redis_is_as_good_meanwhile(
 async def test_the_pages_process_drains_and_says_so_by_itself(
     app: Litestar, broker: Broker, pool: Pool, known: UUID
 ) -> None:
-    await broker.keep_ping(msgspec.json.encode(Ping(id=uuid4(), token=known)).decode(), 10)
+    await broker.backlog.pings.keep(msgspec.json.encode(Ping(id=uuid4(), token=known)).decode(), 10)
     async with app.lifespan(), asyncio.timeout(90):
-        while await broker.pings_waiting() or not await fetch(pool, "select from push_watch"):
+        while await broker.backlog.pings.count() or not await fetch(pool, "select from push_watch"):
             await asyncio.sleep(0.05)
     async with connection(pool) as conn:
         assert (await (await conn.execute("select count(*) from pings")).fetchone()) == (1,)

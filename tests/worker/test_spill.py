@@ -71,7 +71,7 @@ def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def drained(broker: Broker, within_s: float = 60) -> None:
     async with asyncio.timeout(within_s):
-        while await broker.spilled():
+        while await broker.backlog.results.count():
             await asyncio.sleep(0.05)
 
 
@@ -85,7 +85,7 @@ async def test_results_of_an_outage_are_written_in_order_afterwards(pool: Pool, 
             each = result(shop, 60 * minute, status)
             recorder.add(job(each), each)
             await asyncio.wait_for(recorder.flushed(), 30)
-        assert await broker.spilled() == 4
+        assert await broker.backlog.results.count() == 4
         assert await fetch(pool, "select count(*) from results") == [(1,)]
         door.shut = False
         late = result(shop, 300, DOWN)  # behind what waits, not before it
@@ -106,7 +106,7 @@ async def test_the_spill_is_drained_once_by_many_workers(pool: Pool, broker: Bro
                 each = result(monitor, 60 * minute)
                 (a if monitor % 2 else b).add(job(each), each)
         await asyncio.wait_for(asyncio.gather(a.flushed(), b.flushed()), 60)
-        assert await broker.spilled() == 1000  # of 1200: the bound
+        assert await broker.backlog.results.count() == 1000  # of 1200: the bound
         door.shut = False
         await drained(broker)
     assert await fetch(pool, "select count(*) from results") == [(1000,)]
@@ -129,10 +129,10 @@ async def test_a_commit_that_takes_long_does_not_keep_its_monitors_from_being_ch
     async with recording(pool, broker) as recorder:
         recorder.add(job(result(shop, 0, DOWN)), result(shop, 0, DOWN))
         await asyncio.wait_for(recorder.flushed(), 30)
-        assert await broker.spilled() == 1
+        assert await broker.backlog.results.count() == 1
         go_on.set()
         async with asyncio.timeout(30):
-            while await broker.spilled() or len(commits) < 2:  # the late one, and the one from the spill
+            while await broker.backlog.results.count() or len(commits) < 2:  # the late one, and the one from the spill
                 await asyncio.sleep(0.05)
     assert await fetch(pool, "select count(*) from results") == [(1,)]
     assert await fetch(pool, "select status, failures from monitor_states") == [("down", 1)]
@@ -155,7 +155,7 @@ async def test_what_an_emptied_redis_forgets_is_put_there_again(
         a.add(job(late), late)  # numbers begin anew, before anybody has looked
         await asyncio.wait_for(a.flushed(), 30)
         async with asyncio.timeout(20):
-            while await broker.spilled() < 7:
+            while await broker.backlog.results.count() < 7:
                 await asyncio.sleep(0.05)
         door.shut = False
         await drained(broker)
@@ -166,16 +166,16 @@ async def test_what_an_emptied_redis_forgets_is_put_there_again(
 async def test_what_is_written_is_put_there_never_again(broker: Broker, redis: aioredis.Redis) -> None:
     spill = Spill(broker, "a", limit=10)
     await spill.put([result(1, 60 * n) for n in range(4)])
-    await broker.drained([number for _, number in (await broker.peek_spill(10))[:3]])
+    await broker.backlog.results.forget([number for _, number in (await broker.backlog.results.peek(10))[:3]])
     assert not await spill.is_empty()
     await redis.flushall()
     assert not await spill.is_empty()
-    assert [text for text, _ in await broker.peek_spill(10)] == [msgspec.json.encode(result(1, 180)).decode()]
-    await broker.drained([number for _, number in await broker.peek_spill(10)])
+    assert [text for text, _ in await broker.backlog.results.peek(10)] == [msgspec.json.encode(result(1, 180)).decode()]
+    await broker.backlog.results.forget([number for _, number in await broker.backlog.results.peek(10)])
     assert not await spill.is_empty(), "others may not have put theirs there yet"
     await redis.flushall()
     await spill.is_empty()
-    assert await broker.spilled() == 0
+    assert await broker.backlog.results.count() == 0
 
 
 async def test_results_wait_in_the_order_of_their_slots(broker: Broker) -> None:
@@ -183,7 +183,7 @@ async def test_results_wait_in_the_order_of_their_slots(broker: Broker) -> None:
     one, other = Spill(broker, "a", limit=10), Spill(broker, "b", limit=10)
     await one.put([result(1, 60 * n) for n in (1, 4)])
     await other.put([result(1, 60 * n) for n in (5, 2, 3)])
-    texts = [text for text, _ in await broker.peek_spill(10)]
+    texts = [text for text, _ in await broker.backlog.results.peek(10)]
     assert texts == [msgspec.json.encode(result(1, 60 * n)).decode() for n in range(1, 6)]
 
 
@@ -192,11 +192,11 @@ async def test_who_still_writes_a_batch_from_before_redis_was_emptied_drops_no_o
 ) -> None:
     spill = Spill(broker, "a", limit=10)
     await spill.put([result(1, 0)])
-    before = [number for _, number in await broker.peek_spill(10)]
+    before = [number for _, number in await broker.backlog.results.peek(10)]
     await redis.flushall()
     await spill.put([result(2, 0)])
-    await broker.drained(before)
-    assert await broker.spilled() == 2
+    await broker.backlog.results.forget(before)
+    assert await broker.backlog.results.count() == 2
 
 
 async def test_after_redis_was_emptied_newer_results_let_older_ones_go_first(
@@ -225,11 +225,11 @@ async def test_past_the_bound_the_oldest_results_of_healthy_monitors_go_first(br
     spill = Spill(broker, "a", limit=4)
     await spill.put([result(1, 0, DOWN), result(2, 0), result(2, 60), result(1, 60, DOWN)])
     await spill.put([result(2, 120), result(1, 120, DOWN)])
-    kept = [text for text, _ in await broker.peek_spill(10)]
+    kept = [text for text, _ in await broker.backlog.results.peek(10)]
     assert ["down" in text for text in kept] == [True, True, False, True]
     assert "00:02:00" in kept[2]
     await spill.put([result(1, 60 * n, DOWN) for n in range(3, 6)])
-    assert all("down" in text for text, _ in await broker.peek_spill(10))
+    assert all("down" in text for text, _ in await broker.backlog.results.peek(10))
     counters = await broker.counters()
     assert (counters["spilled"], counters["lost"]) == (9, 5)
 
@@ -240,9 +240,9 @@ async def test_results_that_are_spilled_twice_keep_their_place_and_their_count(b
     batch = [result(1, 60 * n) for n in range(6)]
     await spill.put(batch)
     await spill.put(batch)
-    assert await broker.spilled() == 6
+    assert await broker.backlog.results.count() == 6
     await spill.put([result(1, 60 * n) for n in range(6, 12)])
-    assert await broker.spilled() == 10
+    assert await broker.backlog.results.count() == 10
     assert (await broker.counters())["lost"] == 2
 
 
@@ -251,7 +251,7 @@ async def test_a_result_that_cannot_be_read_is_set_aside(
 ) -> None:
     """A rolling upgrade: another version of Pinguin wrote it."""
     shop = await add_monitor(pool)
-    await broker.spill([(True, 0, '{"from": "another version"}')], 1000)
+    await broker.backlog.results.keep([(True, 0, '{"from": "another version"}')], 1000)
     await Spill(broker, "a", 1000).put([result(shop, 0)])
     async with recording(pool, broker):
         await drained(broker)
@@ -276,29 +276,29 @@ async def test_a_database_that_only_reads_loses_no_result(
     async with recording(pool, broker) as recorder:
         recorder.add(job(result(shop, 0)), result(shop, 0))
         await asyncio.wait_for(recorder.flushed(), 30)
-        assert await broker.spilled() == 1
+        assert await broker.backlog.results.count() == 1
         monkeypatch.setattr(module, "record", real)
         await drained(broker)
     assert await fetch(pool, "select count(*) from results") == [(1,)]
 
 
 async def test_one_drains_at_a_time_and_for_as_long_as_it_likes(broker: Broker) -> None:
-    assert await broker.may_drain("a", 0.5)
-    assert await broker.may_drain("a", 60)
+    assert await broker.backlog.results.may_drain("a", 0.5)
+    assert await broker.backlog.results.may_drain("a", 60)
     await asyncio.sleep(0.6)
-    assert not await broker.may_drain("b", 60)
-    assert await broker.may_drain("a", 0.4)
+    assert not await broker.backlog.results.may_drain("b", 60)
+    assert await broker.backlog.results.may_drain("a", 0.4)
     await asyncio.sleep(0.5)
-    assert await broker.may_drain("b", 0.4)
+    assert await broker.backlog.results.may_drain("b", 0.4)
 
 
 async def test_a_drainer_that_dies_leaves_the_rest_to_another(pool: Pool, broker: Broker) -> None:
     shop = await add_monitor(pool)
     await Spill(broker, "dead", 1000).put([result(shop, 60 * n) for n in range(5)])
-    assert await broker.may_drain("dead", 20)
-    assert not await broker.may_drain("heir", 20)
-    assert await broker.may_drain("dead", 0.3)
-    batch = await broker.peek_spill(2)
+    assert await broker.backlog.results.may_drain("dead", 20)
+    assert not await broker.backlog.results.may_drain("heir", 20)
+    assert await broker.backlog.results.may_drain("dead", 0.3)
+    batch = await broker.backlog.results.peek(2)
     await record(pool, [result(shop, 0), result(shop, 60)])  # committed, but not forgotten in Redis
     assert len(batch) == 2
     async with recording(pool, broker, "heir"):
