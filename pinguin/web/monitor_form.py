@@ -25,6 +25,11 @@ OPTION = "options."
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
 
+def offered(types: Mapping[str, CheckType]) -> dict[str, CheckType]:
+    """The check types as people choose among them: first what most people watch, then by title."""
+    return dict(sorted(types.items(), key=lambda each: (each[0] != "http", each[1].title.lower())))
+
+
 class MonitorFields(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What every monitor has, whatever its type."""
 

@@ -9,6 +9,7 @@ from pinguin.web import board
 from pinguin.web.board import PARTS, Board
 from pinguin.web.database import connection
 from pinguin.web.hub import ALL
+from pinguin.web.monitor_form import offered
 from pinguin.web.routes.live import stream, text
 from pinguin.web.service import Req, of
 from pinguin.web.templating import render
@@ -21,7 +22,8 @@ PACE_S = 2.0
 async def show_dashboard(request: Req) -> Template:
     async with connection(of(request).pool) as conn:
         found = await board.board(conn)
-    return render(request, "pages/dashboard.html", board=found, parts=PARTS, types=of(request).types, told=found.told)
+    types = offered(of(request).types)
+    return render(request, "pages/dashboard.html", board=found, parts=PARTS, types=types, told=found.told)
 
 
 @get("/live/dashboard")

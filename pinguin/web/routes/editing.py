@@ -231,11 +231,5 @@ def _edit(
 
 def _form(request: Req, shown: Form, status_code: int, **context: Any) -> Template:
     defaults = {"outcome": None, "conflict": False, "base": None}
-    types = dict(sorted(of(request).types.items(), key=_place))
+    types = monitor_form.offered(of(request).types)
     return render(request, "pages/form.html", status_code=status_code, form=shown, types=types, **(defaults | context))
-
-
-def _place(each: tuple[str, CheckType]) -> tuple[bool, str]:
-    """Where a check type stands on offer: first what most people watch, then by title."""
-    name, kind = each
-    return name != "http", kind.title.lower()

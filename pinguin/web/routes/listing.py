@@ -17,6 +17,7 @@ from pinguin.web.asked import HOME, LONGEST, ORDER, SORTS, Asked
 from pinguin.web.database import connection
 from pinguin.web.gate import VIEWER, form, principal
 from pinguin.web.list_page import ListPage
+from pinguin.web.monitor_form import offered
 from pinguin.web.service import Req, is_fragment, of
 from pinguin.web.templating import render
 
@@ -60,7 +61,7 @@ async def shown(request: Req, asked: Asked, status_code: int = 200, **given: Any
 
 
 def drawn(page: ListPage, types: Any) -> dict[str, Any]:
-    return {"asked": page.asked, "counts": page.counts, "order": ORDER, "sorts": SORTS, "types": types}
+    return {"asked": page.asked, "counts": page.counts, "order": ORDER, "sorts": SORTS, "types": offered(types)}
 
 
 def own(request: Req) -> int:
