@@ -92,7 +92,7 @@ class TestTls:
 
     @pytest.fixture
     def server(self, tmp_path: Path, certificates: Certificates) -> Iterator[Server]:
-        options = {name.replace("-", "_"): value for name, value in certificates.options(0).items()}
+        options: dict[str, Any] = {name.replace("-", "_"): value for name, value in certificates.options(0).items()}
         with redis(tmp_path, **options, requirepass="sesame") as there:
             yield there
 
@@ -109,7 +109,7 @@ class TestTls:
                 await broker.dispatch()
 
     async def test_a_server_that_wants_our_certificate(self, tmp_path: Path, certificates: Certificates) -> None:
-        options = {name.replace("-", "_"): value for name, value in certificates.options(0).items()}
+        options: dict[str, Any] = {name.replace("-", "_"): value for name, value in certificates.options(0).items()}
         with redis(tmp_path, **(options | {"tls_auth_clients": "yes"})) as there:
             url = f"rediss://127.0.0.1:{there.port}/0?ssl_ca_certs={certificates.authority}"
             async with Broker.connect(url) as broker:
@@ -124,7 +124,7 @@ class TestTls:
 async def test_sentinels_find_another_master_and_dispatch_goes_on(tmp_path: Path, encrypted: bool) -> None:
     certificates = Certificates.make(tmp_path)
     tls = certificates.options(0) if encrypted else {}
-    options = {name.replace("-", "_"): value for name, value in tls.items()}
+    options: dict[str, Any] = {name.replace("-", "_"): value for name, value in tls.items()}
     options |= {"requirepass": "sesame", "masterauth": "sesame"}
     with ExitStack() as servers:
         folders = [tmp_path / name for name in ("master", "replica", "one", "two", "three")]
