@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -51,6 +51,18 @@ def authority() -> trustme.CA:
 def descriptors() -> Callable[[], int]:
     """How many file descriptors this process holds."""
     return lambda: len(os.listdir("/proc/self/fd"))
+
+
+async def cancelled(calls: Sequence[Coroutine[Any, Any, Report]], descriptors: Callable[[], int]) -> None:
+    """Begin them all, and cancel them once each has a descriptor open."""
+    before = descriptors()
+    tasks = [asyncio.create_task(call) for call in calls]
+    async with asyncio.timeout(60):
+        while descriptors() < before + len(tasks):
+            await asyncio.sleep(0.01)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def gone(descriptors: Callable[[], int], before: int) -> bool:

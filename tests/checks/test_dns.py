@@ -15,7 +15,7 @@ from pinguin.checks.engine.dns_query import SystemServers
 from pinguin.checks.engine.resolve import Address, literal
 from pinguin.errors import InvalidInput
 from pinguin.model import Status
-from tests.checks.conftest import Check, gone
+from tests.checks.conftest import Check, cancelled, gone
 from tests.checks.servers import Answers, name_server, serving, silent, zone
 from tests.ports import free_port
 
@@ -281,11 +281,7 @@ async def test_cancelling_leaves_no_descriptor(check: Check, descriptors: Callab
             {"resolver": f"127.0.0.1:{port}"},
             {"resolver": f"127.0.0.1:{stall}", "transport": "tcp"},
         ]
-        tasks = [asyncio.create_task(check("dns", name="example.test", **call)) for call in calls * 5]
-        await asyncio.sleep(0.05)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await cancelled([check("dns", name="example.test", **call) for call in calls * 5], descriptors)
     assert await gone(descriptors, before)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pinguin.model import Status
-from tests.checks.conftest import Check, gone
+from tests.checks.conftest import Check, cancelled, gone
 from tests.checks.servers import Handler, answering, full_backlog, page, recording, resetting, serving, silent
 from tests.checks.test_http_answers import endless
 from tests.ports import free_port
@@ -182,13 +182,7 @@ async def test_no_descriptor_is_left_behind(check: Check, descriptors: Callable[
 async def test_cancelling_leaves_no_descriptor(check: Check, descriptors: Callable[[], int]) -> None:
     with full_backlog() as port:
         before = descriptors()
-        tasks = [asyncio.create_task(check("http", url=f"http://127.0.0.1:{port}/")) for _ in range(10)]
-        async with asyncio.timeout(60):
-            while descriptors() != before + 10:
-                await asyncio.sleep(0.01)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await cancelled([check("http", url=f"http://127.0.0.1:{port}/") for _ in range(10)], descriptors)
         assert descriptors() == before
 
 

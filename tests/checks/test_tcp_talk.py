@@ -14,7 +14,7 @@ from pinguin.checks.engine.failures import failure_of
 from pinguin.errors import CheckFailed, InvalidInput
 from pinguin.model import Status
 from tests.checks.certificates import house, make, server
-from tests.checks.conftest import Check, gone
+from tests.checks.conftest import Check, cancelled, gone
 from tests.checks.servers import serving, silent
 from tests.checks.starttls_servers import PRELUDES, Prelude, exactly, line, saying, threaded, upgrading
 
@@ -254,11 +254,7 @@ async def test_cancelling_leaves_no_descriptor(check: Check, descriptors: Callab
     before = descriptors()
     async with serving(silent) as port:
         calls = [check("tcp", host="127.0.0.1", port=port, tls=kind) for kind in ("direct", "smtp", "ldap") * 4]
-        tasks = [asyncio.create_task(call) for call in calls]
-        await asyncio.sleep(0.05)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await cancelled(calls, descriptors)
     assert await gone(descriptors, before)
 
 

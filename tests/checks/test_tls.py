@@ -15,7 +15,7 @@ from pinguin.errors import InvalidInput
 from pinguin.model import REASONS, Status
 from tests.checks.certificates import Made, make, server
 from tests.checks.chains import LEAF, MIDDLE, NAMES, REFUSED, ROOT, STRANGER, look
-from tests.checks.conftest import Check, gone
+from tests.checks.conftest import Check, cancelled, gone
 from tests.checks.servers import serving, silent
 from tests.checks.starttls_servers import threaded, upgrading
 
@@ -224,11 +224,7 @@ async def test_cancelling_leaves_no_descriptor(check: Check, descriptors: Callab
     before = descriptors()
     async with serving(silent) as port:
         calls = [check("tls", host="127.0.0.1", port=port, starttls=kind) for kind in ("no", "smtp", "postgres") * 5]
-        tasks = [asyncio.create_task(call) for call in calls]
-        await asyncio.sleep(0.05)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await cancelled(calls, descriptors)
     assert await gone(descriptors, before)
 
 

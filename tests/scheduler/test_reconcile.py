@@ -152,13 +152,15 @@ async def test_the_loop_dispatches_just_after_the_second(broker: Broker, pool: P
     loop = asyncio.create_task(dispatch_forever(broker, stop))
     jobs: list[Job] = []
     lateness: list[float] = []
-    async with asyncio.timeout(90):
-        while len(lateness) < 45 or median(lateness[-45:]) >= 0.5:
-            taken = await broker.take("local", 100, 0.2)
-            now = (await broker.now()).timestamp()
-            lateness += [now - job.slot for job in taken]
-            jobs += taken
-            await broker.release(taken)
-    stop.set()
-    await asyncio.wait_for(loop, 60)
+    try:
+        async with asyncio.timeout(90):
+            while len(lateness) < 45 or median(lateness[-45:]) >= 0.5:
+                taken = await broker.take("local", 100, 0.2)
+                now = (await broker.now()).timestamp()
+                lateness += [now - job.slot for job in taken]
+                jobs += taken
+                await broker.release(taken)
+    finally:
+        stop.set()
+        await asyncio.wait_for(loop, 60)
     assert len({(job.monitor_id, job.slot) for job in jobs}) == len(jobs)

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
@@ -12,6 +9,7 @@ from pinguin.broker import Broker
 from pinguin.db import Pool
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client
+from tests.web.hearing import listening
 from tests.web.test_saved import opened, stored
 
 OWN = {
@@ -40,15 +38,6 @@ async def base(client: Client, monitor: int) -> dict[str, str]:
     """The hidden fields of the edit form."""
     page = (await client.get(f"/monitors/{monitor}/edit")).text
     return dict(re.findall(r'<input type="hidden" name="(version|updated_at|monitor)" value="([^"]+)"', page))
-
-
-@asynccontextmanager
-async def listening(broker: Broker) -> AsyncIterator[list[Any]]:
-    heard: list[Any] = []
-    async with broker.subscribe() as subscription:
-        yield heard
-        while (event := await subscription.next(0.3)) is not None:
-            heard.append((event.kind, event.monitors))
 
 
 @pytest.mark.parametrize("kind", ["http", "tcp", "ping", "dns"])

@@ -105,6 +105,7 @@ def test_a_page_of_the_worst_asks_for_as_many_statuses_as_it_surely_needs() -> N
     first = Place(-1e308, "", 0)
     assert list_page.worst(within, first) == ["down", "degraded", "unknown"]
     assert list_page.worst(within | {Status.DOWN: 51}, first) == ["down"]
+    assert list_page.worst(within | {Status.DOWN: 50}, first) == ["down", "degraded", "unknown"]
     assert list_page.worst(within, Place(1, "z", 1)) == ["down", "degraded", "unknown", "pending", "up"]
     assert list_page.worst(within, Place(5, "a", 1)) is None
     assert list_page.worst(dict.fromkeys(Status, 1), first) is None
