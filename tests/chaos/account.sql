@@ -4,6 +4,7 @@
 -- connections      jsonb, monitor -> connections that the target accepted within the window
 -- excuses          jsonb, list of {start, end, monitors}: slots in [start, end) of these monitors (null: all) may be lost
 -- reruns           jobs that were handed out again because nobody finished them
+-- overlaps         slots that dispatch passed over, and counted, because the job before was still leased
 -- story            what every monitor that was checked in the dark is to go through, such as {down,up}
 -- dark_start, dark_end   the time in which every result says something else than up, and none outside of it
 -- edge             how far off, in seconds, that time may be
@@ -18,14 +19,20 @@ slot as materialized (
     exists (
       select from excuse e
       where s.scheduled_at >= e.start and s.scheduled_at < e."end"
-        and (e.monitors is null or s.monitor_id = any(e.monitors))) as excused
+        and (e.monitors is null or s.monitor_id = any(e.monitors))) as excused,
+    -- of a monitor of one second, between two that were checked: what a commit of a second costs, and no more
+    r.status is null and m.interval_s = 1
+      and lag(r.status) over one is not null and lead(r.status) over one is not null as single
   from expected_slots(%(start)s, %(end)s) s
+  join monitors m on m.id = s.monitor_id
   left join results r on (r.monitor_id, r.scheduled_at, r.region) = (s.monitor_id, s.scheduled_at, s.region)
+  window one as (partition by s.monitor_id, s.region order by s.scheduled_at)
 ),
 counted as (
   select count(*) as expected, count(status) as stored,
     count(*) filter (where status is null and not excused) as lost,
     count(*) filter (where status is null and excused) as forgiven,
+    count(*) filter (where single and not excused) as single,
     percentile_cont(0.99) within group (order by extract(epoch from started_at - scheduled_at)) as started_s,
     percentile_cont(0.99) within group (order by extract(epoch from recorded_at - scheduled_at)) as recorded_s,
     count(*) filter (where case
@@ -76,7 +83,7 @@ history as (
   left join told t on t.monitor_id = m.id and not t.quiet and not t.back
   group by m.id
 )
-select expected, stored, lost, forgiven,
+select expected, stored, lost - held, forgiven, held,
   greatest(0, twice.reruns - %(reruns)s)::bigint as doubled, least(twice.reruns, %(reruns)s)::bigint as reruns,
   started_s::float8, recorded_s::float8,
   (select coalesce(sum(case
@@ -87,7 +94,10 @@ select expected, stored, lost, forgiven,
   (select count(*) from incidents where started_at >= %(start)s and started_at < %(end)s) as incidents,
   array(
     select format('%%s s: %%s lost', extract(epoch from scheduled_at - %(start)s)::integer, count(*))
-    from slot where status is null and not excused group by scheduled_at order by scheduled_at) as when_lost,
+    from slot where status is null and not excused and not (single and held = counted.single)
+    group by scheduled_at order by scheduled_at) as when_lost,
   array(select distinct to_status || coalesce(': ' || reason, '') from told where not back order by 1) as changes,
   array(select distinct code from pipeline_incidents where started_at >= %(start)s order by 1) as pipeline
 from counted, twice
+-- What is excused may have been counted too.
+cross join lateral (select least(counted.single, greatest(0, %(overlaps)s - forgiven))::bigint as held) h
