@@ -193,7 +193,7 @@ async def hanging_up(talk: Connection, writer: asyncio.StreamWriter) -> None:
 
 
 async def half(talk: Connection, writer: asyncio.StreamWriter) -> None:
-    talk.send_headers(1, [(":status", "200")])
+    talk.send_headers(1, [(":status", "200"), ("server", "half"), ("set-cookie", "a=1")])
     talk.send_data(1, b"x" * 10)
     await hanging_up(talk, writer)
 
@@ -240,6 +240,13 @@ async def test_a_hostile_server_is_down_with_the_right_reason(ask: Ask, case: st
 
     assert (report.status, report.reason) == (Status.DOWN, reason), report.message
     assert words in str(report.message)
+
+
+async def test_what_came_of_an_answer_that_broke_off_is_kept(ask: Ask) -> None:
+    report = await ask(server(half))
+
+    seen = {name: report.evidence[name] for name in ("status_code", "headers", "body_sample")}
+    assert seen == {"status_code": 200, "headers": {"server": "half", "set-cookie": "…"}, "body_sample": "x" * 10}
 
 
 async def test_a_server_that_chooses_http2_and_speaks_http1(ask: Ask) -> None:

@@ -12,6 +12,8 @@ from pinguin.checks.evidence import text
 
 Headers = list[tuple[bytes, bytes]]
 
+SAMPLE = 2000
+"""Bytes of a body that show how it begins."""
 SHOWN_HEADERS = 20
 _KEPT_BACK = {b"set-cookie", b"location", b"authorization", b"proxy-authorization", b"cookie"}
 
@@ -71,6 +73,11 @@ def what_came(answer: Answer) -> dict[str, Any]:
     hidden = {name: "…" for name in headers if name.encode("utf-8", "replace") in _KEPT_BACK}
     sample = {"body_sample": text(answer.text[:501], 500)} if answer.body else {}
     return {"headers": headers | hidden, **sample}
+
+
+def what_came_so_far(status: int, headers: Headers, body: bytearray) -> dict[str, Any]:
+    """Of an answer that broke off, or is not read to its end."""
+    return {"status_code": status, **what_came(Answer(status, "", headers, bytes(body[:SAMPLE]), 0, 0))}
 
 
 def first(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes:

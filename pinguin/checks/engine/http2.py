@@ -14,7 +14,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from pinguin.checks.engine.answer import Answer, Headers, first
+from pinguin.checks.engine.answer import Answer, Headers, first, what_came_so_far
 from pinguin.checks.engine.body import Body
 from pinguin.checks.engine.exchange import BREATH, broken_off
 from pinguin.checks.engine.response import MAX_HEAD
@@ -100,7 +100,8 @@ class _Talk:
         return Answer(self._status, "HTTP/2", self._headers, bytes(body.kept), body.unpacked, body.received)
 
     def failed(self, reason: str, message: str) -> CheckFailed:
-        return CheckFailed(reason, message, evidence={"status_code": self._status} if self._status else {})
+        seen = what_came_so_far(self._status, self._headers, self._body.kept) if self._status else {}
+        return CheckFailed(reason, message, evidence=seen)
 
     async def _hear(self) -> int:
         """Take in what arrives next; gives its size."""

@@ -6,13 +6,12 @@ from typing import Any
 
 import httptools
 
-from pinguin.checks.engine.answer import Answer, Headers, first, what_came
+from pinguin.checks.engine.answer import Answer, Headers, first, what_came_so_far
 from pinguin.checks.engine.body import Body
 from pinguin.checks.evidence import text
 from pinguin.errors import CheckFailed
 
 MAX_HEAD = 65536
-SAMPLE = 2000
 
 
 class ResponseReader:
@@ -143,8 +142,7 @@ class ResponseReader:
         """The failure, with what was seen of the answer up to here."""
         seen: dict[str, Any] = {}
         if self._in_body:
-            came = Answer(self._status, "", self._headers, bytes(self._body.kept[:SAMPLE]), 0, 0)
-            seen = {"status_code": self._status, **what_came(came)}
+            seen = what_came_so_far(self._status, self._headers, self._body.kept)
         if self._fed and not self._in_body:
             seen["answer_sample"] = text(self._first, 200)
         return CheckFailed(reason, message, evidence=seen)

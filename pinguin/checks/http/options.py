@@ -22,7 +22,7 @@ from pinguin.checks.common import (
 from pinguin.checks.conditions import MOST_CONDITIONS, Condition, effort
 from pinguin.checks.conditions_syntax import parse
 from pinguin.checks.contract import CheckOptions
-from pinguin.checks.engine.response import SAMPLE
+from pinguin.checks.engine.answer import SAMPLE
 from pinguin.checks.engine.secure import Demand
 from pinguin.checks.http import requests
 from pinguin.checks.http.faults import faults
