@@ -47,7 +47,17 @@ async def test_a_redirect_is_an_answer_where_none_is_followed_or_its_status_is_a
 
 
 @pytest.mark.parametrize(
-    "location", ["ftp://127.0.0.1/", "http://", "http://.dot/", "http://[::", "javascript:alert(1)"]
+    "location",
+    [
+        "http://127.0.0.1:0/",
+        "http://127.0.0.1:99999/",
+        "http://a%20b.test/",
+        "ftp://127.0.0.1/",
+        "http://",
+        "http://.dot/",
+        "http://[::",
+        "javascript:alert(1)",
+    ],
 )
 async def test_a_redirect_that_leads_nowhere(check: Check, location: str) -> None:
     async with serving(answering(page(b"", "302 Found", f"Location: {location}\r\n"))) as port:

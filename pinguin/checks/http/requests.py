@@ -128,8 +128,10 @@ def redirected(request: httpx.Request, answer: Answer) -> httpx.URL | None:
         url = request.url.join(location)
     except (httpx.InvalidURL, ValueError):
         raise CheckFailed("redirect", "redirected to something that is not a URL") from None
-    if url.scheme not in DEFAULT_PORTS or not url.host or wrong_host(url.host) or url.port == 0:
+    if url.scheme not in DEFAULT_PORTS or not url.host or wrong_host(url.host):
         raise CheckFailed("redirect", f"redirected to a URL that is not for the web: {url.scheme}:…")
+    if url.port is not None and not 1 <= url.port <= 65535:  # the system would take it for another one
+        raise CheckFailed("redirect", f"redirected to port {url.port}, which there is not")
     return url.copy_with(username=None, password=None, fragment=None) if url.userinfo or url.fragment else url
 
 
