@@ -175,7 +175,9 @@ def _judge(condition: Condition, value: Any) -> Finding:
     if isinstance(value, Missing):
         # What is not there contains nothing, and equals nothing; what cannot be read may be anything.
         met = condition.negated and not isinstance(value, Unreadable)
-        return Finding(condition, value.words, met, "" if met else _sentence(condition, value.words))
+        return Finding(
+            condition, value.words, met, "" if met else _sentence(condition, value.words, "{name} is {seen}")
+        )
     met = _as_expected(condition, value)
     seen = _shown(condition, value)
     return Finding(condition, seen, met, "" if met else _sentence(condition, seen))
@@ -196,13 +198,13 @@ def _length_of(value: Any) -> Any:
     return len(value) if isinstance(value, (str, list, dict)) else Unreadable(f"{_short(value)}, which has no length")
 
 
-def _sentence(condition: Condition, seen: str) -> str:
+def _sentence(condition: Condition, seen: str, says: str = "") -> str:
     if condition.complaint:
         return condition.complaint.replace(SEEN, seen)
     if condition.subject.wide and condition.subject.kind == "text" and condition.operator in _BODY_WORDS:
         return _body_sentence(condition)
     name = condition.label or condition.subject.name
-    return f"{condition.subject.says.format(name=name, seen=seen)}, expected {condition.expectation}"
+    return f"{(says or condition.subject.says).format(name=name, seen=seen)}, expected {condition.expectation}"
 
 
 _BODY_WORDS = {
@@ -227,7 +229,8 @@ def _shown(condition: Condition, value: Any) -> str:
     if condition.subject.show:
         return condition.subject.show(value)
     if kind == "ms":
-        return in_words(value)
+        words = in_words(value)
+        return words if words != in_words(condition.expected) else f"{value:.2f} ms"
     if kind == "days":
         return f"{value:g} days"
     if kind == "bytes":
@@ -279,8 +282,8 @@ def _within(seen: Any, expected: Sequence[Any]) -> bool:
 
 
 def _contains(seen: Any, expected: Any) -> bool:
-    if isinstance(seen, str):
-        return isinstance(expected, str) and expected in seen
+    if isinstance(seen, str):  # a text needs no quotes, and 404 is one as well
+        return (expected if isinstance(expected, str) else json.dumps(expected)) in seen
     if isinstance(seen, dict):
         return isinstance(expected, str) and expected in seen
     return isinstance(seen, list) and any(_same(each, expected) for each in seen)

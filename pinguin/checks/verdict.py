@@ -14,19 +14,25 @@ def too_slow(latency_ms: float, slow_ms: int) -> tuple[str, str] | None:
     """Why an answering target is degraded, where it took longer than `slow_ms`; 0 is no limit."""
     if not slow_ms or latency_ms <= slow_ms:
         return None
-    return ("slow", f"took {in_words(latency_ms)}, more than {in_words(slow_ms)}")
+    took, most = in_words(latency_ms), in_words(slow_ms)
+    return (
+        "slow",
+        f"took {took}, more than {most}" if took != most else f"took {latency_ms:.2f} ms, more than {slow_ms} ms",
+    )
 
 
 def wrong_host(host: str) -> str | None:
     """What is wrong with a name or address that somebody entered, or None."""
     if "://" in host:
         return "must be a name or an address alone, without http:// or the like"
-    if any(letter.isspace() or ord(letter) < 33 or letter in "/?#@[]" for letter in host):
+    if any(letter.isspace() or ord(letter) < 33 or letter in "/?#@[],;*" for letter in host):
         return "must be a name or an address alone"
     if host.count(":") == 1:
         return "must be a name or an address alone, without a port"
     if ":" in host and not _is_ipv6(host):
         return "is not a valid address"
+    if "%" in host and ":" not in host:
+        return "is not a valid name"
     if host.startswith(".") or ".." in host or not host or any(len(label) > 63 for label in host.split(".")):
         return "is not a valid name"
     return None
