@@ -22,6 +22,7 @@ from pinguin.checks.contract import CheckOptions, CheckType, Resources
 from pinguin.checks.describe import main_option, takes_port
 from pinguin.checks.engine.stopwatch import in_words
 from pinguin.checks.runner import Report, run
+from pinguin.checks.verdict import wrong_host
 from pinguin.errors import InvalidInput
 from pinguin.fields.describe import Option, options_of
 from pinguin.guard import Guard
@@ -42,12 +43,19 @@ The exit code is 0 for up and degraded, 1 for down, 2 for bad options, 3 for unk
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""What Python makes of a byte that is no text."""
+
 
 async def check(words: Sequence[str], guard: Guard | None = None) -> int:
     """words: what stands behind `pinguin check`. guard: says which addresses may be connected to."""
     if not words or words[0] in ("-h", "--help"):
         print(overview(), end="")
         return 0 if words else BAD_OPTIONS
+    for number, word in enumerate(words, 1):
+        if _HALF.search(word):
+            print(f"pinguin check: word {number} is no text in UTF-8", file=sys.stderr)
+            return BAD_OPTIONS
     try:
         kind = check_type(words[0])
         if kind.passive:
@@ -187,8 +195,12 @@ def _flag(name: str, type_name: str) -> str:
 
 def _host_and_port(target: str) -> dict[str, Any]:
     """`host`, `host:port`, `::1` or `[::1]:port`. What fits none of these is for the options to refuse."""
-    match = re.fullmatch(r"\[([^\]]*)\](?::(\d{1,5}))?|([^:]*):(\d{1,5})", target)
+    match = re.fullmatch(r"\[([^\]]*)\](?::([0-9]{1,5}))?|([^:]*):([0-9]{1,5})", target)
     if not match:
+        wrong = wrong_host(target) if re.search(r"[:\[\]]", target) else None
+        if wrong:
+            ours = "must be host:port, or [address]:port for IPv6, with a port from 1 to 65535"
+            raise InvalidInput({"host": wrong if "://" in target else ours})
         return {"host": target}
     host, port = (match[1], match[2]) if match[1] is not None else (match[3], match[4])
     return {"host": host, **({"port": int(port)} if port else {})}
@@ -212,6 +224,8 @@ def _text(value: str) -> str:
         return value[1:]
     if value == "@-":
         return sys.stdin.read()
+    if value == "@":
+        raise ValueError("needs a file behind the @; a text that is @ alone is written @@")
     if value.startswith("@"):
         try:
             return Path(value[1:]).read_text(encoding="utf-8")
