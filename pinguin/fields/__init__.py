@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from pinguin.errors import InvalidInput
 
@@ -90,7 +91,7 @@ def _wrong_fields(value: Mapping[str, Any], kind: type[Any]) -> dict[str, str]:
         try:
             msgspec.convert(value[name], item.type)
         except msgspec.ValidationError as error:
-            wrong[name] = _in_words(str(error))
+            wrong[name] = in_words(str(error), item.type)
     return wrong or {"options": "do not fit together"}
 
 
@@ -99,13 +100,30 @@ _AT = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than"}
 _COUNTED = {"str": " characters", "array": " entries", "object": " entries"}
 
 
-def _in_words(message: str) -> str:
-    """msgspec's own sentence, which names no field of ours beyond a path: `Expected `int` >= 1 - at `$[0]``."""
+def in_words(message: str, kind: Any) -> str:
+    """A sentence of msgspec's about a `kind`, which names no field beyond a path: `Expected `int` >= 1 - at `$[0]``."""
     text, _, path = message.partition(" - at `$")
     bound = _BOUND.fullmatch(text)
-    if bound:
+    if text.startswith("Invalid enum value") and (choices := _choices(inspect.type_info(kind))):
+        text = f"must be one of {', '.join(choices)}"
+    elif "datetime" in text:
+        text = "must be a time with its zone, such as 2026-01-31T12:00:00Z"
+    elif bound:
         kind, length, sign, limit = bound.groups()
         text = f"must {'have' if length else 'be'} {_AT[sign]} {limit}{_COUNTED.get(kind, '')}"
     text = text.replace("Expected", "must be", 1).replace("`", "")
     item = path.rstrip("`")
     return text + (f" (item {item})" if item else "")
+
+
+def _choices(kind: inspect.Type) -> list[str]:
+    """What may be written where it is one of a few words, alone or in a list."""
+    if isinstance(kind, inspect.LiteralType):
+        return [str(each) for each in kind.values]
+    if isinstance(kind, inspect.EnumType):
+        return [str(each.value) for each in kind.cls]
+    if isinstance(kind, inspect.UnionType):
+        return [word for each in kind.types for word in _choices(each)]
+    if isinstance(kind, inspect.Metadata):
+        return _choices(kind.type)
+    return _choices(kind.item_type) if isinstance(kind, inspect.ListType) else []

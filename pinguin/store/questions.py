@@ -189,7 +189,7 @@ async def _judge(conn: Connection, text: str) -> None:
     kind, name = found[0]
     if kind == "table":
         words = f"{name} is not one of the views in the schema history; only they can be asked."
-        raise Refused(words, "The list of them is on this page.")
+        raise Refused(words, "The list of them is on the page SQL.")
     raise Refused(f"The function {name.removeprefix('pg_catalog.')} cannot be used here, as it does more than compute.")
 
 
@@ -198,14 +198,14 @@ async def _execute(conn: Connection, before: str, text: str, after: str = "") ->
     try:
         await conn.execute((before + text + after).encode("utf-8", "replace"), prepare=True)
     except psycopg.Error as error:
-        raise _refusal(error, len(before), len(text)) from error
+        raise _refusal(error, len(before), text) from error
 
 
 async def _fetch(conn: Connection) -> Part:
     try:
         cursor = await conn.execute(_SQL["fetch"])
     except psycopg.Error as error:
-        raise _refusal(error, 0, 0) from error
+        raise _refusal(error, 0, "") from error
     found = cursor.pgresult
     assert found is not None
     names = [(found.fname(place) or b"").decode("utf-8", "replace") for place in range(found.nfields)]
@@ -217,7 +217,7 @@ async def _fetch(conn: Connection) -> Part:
     return Part(names, types, rows)
 
 
-def _refusal(error: psycopg.Error, before: int, length: int) -> Exception:
+def _refusal(error: psycopg.Error, before: int, text: str) -> Exception:
     """In the person's own terms: places are counted from the beginning of what they wrote."""
     if isinstance(error, psycopg.errors.QueryCanceled):
         return Refused("The answer took too long, so it was stopped.", "Ask for less: a shorter time, fewer monitors.")
@@ -226,13 +226,16 @@ def _refusal(error: psycopg.Error, before: int, length: int) -> Exception:
     words = (error.diag.message_primary or str(error)).replace(_TAIL, "").strip()
     hint = " ".join(filter(None, [error.diag.message_detail, error.diag.message_hint]))
     position = int(error.diag.statement_position) - 1 - before if error.diag.statement_position else None
-    if isinstance(error, psycopg.errors.SyntaxError) and "multiple commands" in words:
-        return Refused("Only one statement can be asked at a time.")
-    if position is not None and position >= length:
-        return Refused(
-            words.replace('at or near ")"', "at the end").replace("at end of input", "at the end"), hint, length
-        )
-    return Refused(_sentence(words), hint, position if position is not None and position >= 0 else None)
+    if position is not None and position < 0:
+        position = None
+    if isinstance(error, psycopg.errors.SyntaxError):
+        ends_there = position is not None and text[position : position + 1] == ";"
+        if ends_there or "multiple commands" in words:
+            return Refused("Only one statement can be asked at a time.", position=position if ends_there else None)
+    if position is not None and position >= len(text):
+        words = words.replace('at or near ")"', "at the end").replace("at end of input", "at the end")
+        return Refused(words, hint, len(text))
+    return Refused(_sentence(words), hint, position)
 
 
 def _sentence(words: str) -> str:

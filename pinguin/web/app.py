@@ -28,6 +28,7 @@ from pinguin.settings import Settings
 from pinguin.watchdog import alive
 from pinguin.web import faults, first_visit, gate, headers, kept, templating
 from pinguin.web.api import routes as api
+from pinguin.web.heads import with_head
 from pinguin.web.hosts import Server
 from pinguin.web.hub import Hub
 from pinguin.web.list_news import ListNews
@@ -104,7 +105,7 @@ def _public() -> Router:
         accounts.show_join, accounts.join, health.healthz, health.readyz, health.metrics,
         api.show_openapi, badges.show_badge,
     ]  # fmt: skip
-    return Router("/", route_handlers=handlers, before_request=gate.anyone)
+    return Router("/", route_handlers=with_head(handlers), before_request=gate.anyone)
 
 
 def _pinged() -> Router:
@@ -148,7 +149,7 @@ def _signed_in() -> Router:
         sql.show_sql, sql.ask, sql.download_csv, sql.download_json,
         live.live_list, live.poll_list, live.live_monitor, live.poll_monitor,
     ]  # fmt: skip
-    return Router("/", route_handlers=handlers, before_request=gate.account_only)
+    return Router("/", route_handlers=with_head(handlers), before_request=gate.account_only)
 
 
 @asynccontextmanager

@@ -68,6 +68,9 @@ async def test_the_list_is_narrowed_and_paged(owner: Program, pool: Pool) -> Non
     assert [each["name"] for each in (await owner.read("/monitors", tag="web"))["items"]] == ["web 1", "web 3"]
     assert (await owner.read("/monitors", status="down"))["items"] == []
     assert len((await owner.read("/monitors", q="web", type="tcp"))["items"]) == 6
+    in_another_order = await owner.get(first["next"] + "&sort=name")
+    assert in_another_order.status_code == 422
+    assert list(in_another_order.json()["errors"]) == ["cursor"]
 
 
 SECRET = {"url": "https://ada:pw@shop.test/?token=abc", "auth": "basic", "username": "ada", "password": "swordfish"}

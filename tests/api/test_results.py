@@ -71,6 +71,22 @@ async def test_a_window_has_its_beginning_and_not_its_end(owner: Program, monito
     assert list(answer.json()["errors"]) == ["from"]
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"grain": "weekly"}, "grain: must be one of daily, hourly, raw"),
+        ({"from": "yesterday"}, "from: must be a time with its zone, such as 2026-01-31T12:00:00Z"),
+        ({"to": "2026-01-01T00:00:00"}, "to: must be a time with its zone, such as 2026-01-31T12:00:00Z"),
+        ({"region": ""}, "region: must have at least 1 characters"),
+    ],
+)
+async def test_what_is_wrong_in_a_query_is_said_with_how_to_mend_it(
+    owner: Program, monitor: int, query: dict[str, str], words: str
+) -> None:
+    answer = await owner.get(f"/api/v1/monitors/{monitor}/results/file", params=query)
+    assert (answer.status_code, answer.json()["detail"]) == (422, words)
+
+
 async def test_roll_ups_are_what_the_results_say(owner: Program, monitor: int) -> None:
     found = await every(owner, f"/monitors/{monitor}/results/hourly", from_=FROM, to=TO, limit=1)
     assert [(each["at"][11:13], each["region"]) for each in found] == [

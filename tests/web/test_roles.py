@@ -30,7 +30,7 @@ def routes(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
     for route in app.routes:
         assert isinstance(route, HTTPRoute), f"{route.path}: only HTTP has a gate"
         for handler in route.route_handlers:
-            for method in handler.http_methods - {"OPTIONS"}:
+            for method in handler.http_methods - {"OPTIONS", "HEAD"}:
                 yield str(method), route.path_format, handler
 
 

@@ -38,15 +38,25 @@ from pinguin.web.routes.monitor import announce
 AnyCall = Call[Any, Any]
 
 
+class After(Place, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Where a page ended, and in which order: in another one that place means nothing."""
+
+    sort: str = ""
+
+
 @operation("GET", "/monitors")
 async def list_monitors(call: Call[MonitorFilter, NoBody]) -> Page[MonitorListed]:
     """The monitors: the worst status first, then by name, unless they are to be sorted otherwise."""
     asked = call.query
     as_of = datetime.now(UTC) if asked.sort == "uptime" else None
-    start = place(asked.cursor, Place) or Place(-1e308, "", 0, as_of)
+    start = place(asked.cursor, After) or After(-1e308, "", 0, as_of, asked.sort)
+    if start.sort != asked.sort:
+        raise InvalidInput({"cursor": "is a place in another order; start from the first page of this one"})
     wanted = Filter(search=asked.q, status=asked.status, type=asked.type, tags=asked.tag)
     found = await store.listed(call.conn, wanted, after=start, most=asked.limit + 1, sort=asked.sort)
-    rows, following = cut(found, asked.limit, lambda row: Place(row.rank, row.sort_name, row.id, start.as_of))
+    rows, following = cut(
+        found, asked.limit, lambda row: After(row.rank, row.sort_name, row.id, start.as_of, asked.sort)
+    )
     return Page([listed(each) for each in rows], call.following(following))
 
 

@@ -12,7 +12,7 @@ from litestar.exceptions import ClientException
 from msgspec import inspect
 
 from pinguin.errors import InvalidInput
-from pinguin.fields import convert
+from pinguin.fields import convert, in_words
 from pinguin.web.service import Req
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -76,7 +76,7 @@ def _value(text: str, kind: Any) -> Any:
     try:
         value = msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidInput({"": str(error).replace("Expected", "must be", 1).replace("`", "")}) from None
+        raise InvalidInput({"": in_words(str(error), kind)}) from None
     if isinstance(value, datetime) and not FIRST <= value <= LAST:
         raise InvalidInput({"": "must lie between the years 1970 and 9000"})
     return value

@@ -33,6 +33,7 @@ from pinguin.web.api import (
 )
 from pinguin.web.api.openapi import document
 from pinguin.web.api.operation import BASE, JSON, Operation
+from pinguin.web.heads import with_head
 
 MODULES: Sequence[ModuleType] = (
     overview, monitors, bulk, results, uptimes, pings, badges, incidents, maintenance, channels, channel_groups,
@@ -48,7 +49,8 @@ def operations() -> Sequence[Operation]:
 
 def router() -> Router:
     """What takes a token."""
-    return Router(BASE, route_handlers=[each.handler() for each in operations()], before_request=gate.token_only)
+    handlers = with_head([each.handler() for each in operations()])
+    return Router(BASE, route_handlers=handlers, before_request=gate.token_only)
 
 
 @cache
