@@ -20,9 +20,19 @@ from pinguin.db import Pool, make_pool, migrate
 from pinguin.embedded.stack import EmbeddedStack
 from tests.data_folder import data_folder
 from tests.emptying import EMPTY
-from tests.lanes import pytest_collection_modifyitems, pytest_runtest_setup, pytest_xdist_make_scheduler
+from tests.lanes import (
+    pytest_collection,
+    pytest_collection_modifyitems,
+    pytest_runtest_setup,
+    pytest_xdist_make_scheduler,
+)
 
-__all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup", "pytest_xdist_make_scheduler"]
+__all__ = [
+    "pytest_collection",
+    "pytest_collection_modifyitems",
+    "pytest_runtest_setup",
+    "pytest_xdist_make_scheduler",
+]
 
 DATABASE_IMAGE = "timescale/timescaledb:2.23.1-pg17"
 REDIS_IMAGE = "valkey/valkey:8.1-alpine"
@@ -57,7 +67,7 @@ async def _services(exit_stack: AsyncExitStack, paths: pytest.TempPathFactory) -
     redis_url = os.environ.get("PINGUIN_TEST_REDIS_URL")
     if not database_url and has_docker():
         return _containers(exit_stack)
-    embedded = await exit_stack.enter_async_context(EmbeddedStack(await data_folder(paths, "stack")))
+    embedded = await exit_stack.enter_async_context(EmbeddedStack(await data_folder(paths, "stack", migrated=True)))
     if database_url:
         return Services(await _own_database(database_url), redis_url or embedded.redis_url)
     return Services(embedded.database_url, embedded.redis_url, embedded)

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from pinguin.db import migrate
 from pinguin.embedded.stack import EmbeddedStack
 
 
-async def data_folder(paths: pytest.TempPathFactory, name: str) -> Path:
-    """A folder with an empty database in it: a copy, where making one takes seven seconds of CPU."""
+async def data_folder(paths: pytest.TempPathFactory, name: str, *, migrated: bool = False) -> Path:
+    """A folder with an empty database in it, or one with our tables: a copy, where making it takes seconds of CPU."""
     folder = paths.mktemp(name)
-    empty = await _empty_database(_of_the_run(paths))
-    await asyncio.to_thread(shutil.copytree, empty, folder / "database")
+    made = await _databases(_of_the_run(paths))
+    await asyncio.to_thread(shutil.copytree, made / ("migrated" if migrated else "empty"), folder / "database")
     return folder
 
 
@@ -27,13 +28,17 @@ def _of_the_run(paths: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
-async def _empty_database(shared: Path) -> Path:
-    """Made by whoever comes first, while the others wait."""
-    made, making = shared / "empty-database", shared / "first-stack"
-    with (shared / "empty-database.lock").open("w") as lock:
+async def _databases(shared: Path) -> Path:
+    """A folder with one that is empty and one that is migrated: made by whoever comes first, while the others wait."""
+    made, making = shared / "databases", shared / "first-stack"
+    with (shared / "databases.lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         if not made.exists():
             async with EmbeddedStack(making):
                 pass
-            (making / "database").rename(made)
+            await asyncio.to_thread(shutil.copytree, making / "database", making / "empty")
+            async with EmbeddedStack(making) as stack:
+                await migrate(stack.database_url)
+            (making / "database").rename(making / "migrated")
+            making.rename(made)
     return made

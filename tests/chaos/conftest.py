@@ -18,5 +18,5 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
     """Two schedulers, two workers, and monitors that are all up."""
     if sys.platform != "linux":
         pytest.skip("each monitor has an address of its own in 127/8, which only Linux gives away freely")
-    async with running(await data_folder(tmp_path_factory, "chaos"), LOAD) as started:
+    async with running(await data_folder(tmp_path_factory, "chaos", migrated=True), LOAD) as started:
         yield started

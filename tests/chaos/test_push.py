@@ -71,7 +71,7 @@ class Jobs:
 
 @pytest.fixture(scope="module")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    async with running(await data_folder(tmp_path_factory, "push"), load=()) as started:
+    async with running(await data_folder(tmp_path_factory, "push", migrated=True), load=()) as started:
         yield started
 
 

@@ -98,7 +98,7 @@ async def until_ready(process: asyncio.subprocess.Process, within_s: float = 90)
 @pytest.fixture(scope="module")
 async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
     """`pinguin up` with one monitor, checked every second, and up."""
-    folder = await data_folder(tmp_path_factory, "up")
+    folder = await data_folder(tmp_path_factory, "up", migrated=True)
     target = Listener()
     await target.open()
     process = await start_up(folder, 18732)
@@ -145,7 +145,7 @@ async def test_a_pause_made_in_psql_counts_at_once(up: Up) -> None:
 
 
 async def test_sigterm_leaves_no_process_lock_or_socket(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = await data_folder(tmp_path_factory, "sigterm")
+    folder = await data_folder(tmp_path_factory, "sigterm", migrated=True)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         process = await start_up(folder, 18733)
         await until_ready(process)

@@ -18,7 +18,7 @@ def test_growth_is_that_of_thirds(samples: list[float], more: float) -> None:
 
 
 async def test_a_worker_stays_flat_among_hostile_targets(tmp_path_factory: pytest.TempPathFactory) -> None:
-    figures = await soak(await data_folder(tmp_path_factory, "soak"), seconds=20, rate=120, say=print)
+    figures = await soak(await data_folder(tmp_path_factory, "soak", migrated=True), seconds=20, rate=120, say=print)
     # So short a time says nothing of slots at its edges, nor of a slow growth among checks that come and go; and not
     # every hostile target has its turn.
     sure = [bound for bound in bounds(figures) if not bound.what.startswith(("share", "files grown", "kinds"))]

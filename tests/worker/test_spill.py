@@ -308,7 +308,7 @@ async def test_a_drainer_that_dies_leaves_the_rest_to_another(pool: Pool, broker
 
 async def test_a_killed_database_loses_no_result(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The real thing: the database process is stopped dead for a while, then killed, under load."""
-    async with EmbeddedStack(await data_folder(tmp_path_factory, "killed")) as stack:
+    async with EmbeddedStack(await data_folder(tmp_path_factory, "killed", migrated=True)) as stack:
         await migrate(stack.database_url)
         async with make_pool(stack.database_url, 3) as pool, Broker.connect(stack.redis_url) as broker:
             monitors = [await add_monitor(pool, name=f"m{n}") for n in range(20)]
