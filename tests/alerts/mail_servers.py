@@ -14,6 +14,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests import listening
 from tests.checks.servers import Handler
 from tests.ports import free_port
 
@@ -71,7 +72,7 @@ async def mail_server(mailbox: Mailbox, *, tls: ssl.SSLContext | None = None, **
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
+        await listening.close(server)
         for each in made:
             if each.transport is not None:
                 each.transport.close()

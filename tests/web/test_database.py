@@ -15,6 +15,7 @@ from pinguin.errors import Unavailable
 from pinguin.settings import Settings
 from pinguin.web.app import create_app
 from pinguin.web.database import PATIENCE_S, connection
+from tests import listening
 from tests.conftest import Services
 from tests.web.conftest import Client, account, browser, signed_in
 
@@ -43,7 +44,7 @@ class Line:
         try:
             yield make_conninfo("", **{**self._given, "host": "127.0.0.1", "port": port, "sslmode": "disable"})
         finally:
-            server.close()
+            await listening.close(server)
             for writer in self._writers:
                 writer.transport.abort()
 

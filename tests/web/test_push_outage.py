@@ -162,7 +162,14 @@ async def test_a_list_without_room_for_what_may_be_lost_is_written_first(
 
 
 async def test_nobody_is_silent_while_lost_pings_are_not_there_again(
-    job: Client, app: Litestar, broker: Broker, pool: Pool, redis: aioredis.Redis, way: tuple[Line, Pool], known: UUID
+    job: Client,
+    app: Litestar,
+    broker: Broker,
+    pool: Pool,
+    redis: aioredis.Redis,
+    way: tuple[Line, Pool],
+    known: UUID,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Silence is judged up to when somebody says that pings can be taken; before, they are put there again."""
     way[0].hang()
@@ -170,9 +177,17 @@ async def test_nobody_is_silent_while_lost_pings_are_not_there_again(
     await redis.flushall()
     way[0].go_on()
     web: Web = app.state.web
+    with monkeypatch.context() as without_redis:
+        without_redis.setattr(web.intake.copies, "settle", away)
+        await kept.say_open(web.intake, broker, web.pool, Openness())
+    assert await fetch(pool, "select count(*) from push_watch") == [(0,)]
     await kept.say_open(web.intake, broker, web.pool, Openness())
     assert await broker.backlog.pings.count() == 1
     assert await fetch(pool, "select count(*) from push_watch") == [(1,)]
+
+
+async def away() -> None:
+    raise Unavailable("Redis is away")
 
 
 async def test_a_ping_whose_answer_was_lost_is_written_once(
