@@ -364,6 +364,6 @@ async def test_what_came_of_an_answer_that_broke_off_is_evidence(check: Check) -
         report = await check("http", url=f"http://127.0.0.1:{port}/")
 
     assert (report.status, report.reason) == (Status.DOWN, "reset")
-    assert (report.evidence["status_code"], report.evidence["body_sample"]) == (200, "Welcome")
+    assert (report.evidence["status_code"], report.evidence["body_sample"]) == (200, "Welcome…")
     assert report.evidence["headers"]["server"] == "edge-7"
     assert report.evidence["headers"]["set-cookie"] == "…"

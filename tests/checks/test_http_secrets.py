@@ -23,7 +23,7 @@ from pinguin.scrub import Scrubber
 from tests.checks.certificates import house, make, server
 from tests.checks.conftest import Check
 from tests.checks.proxies import http_proxy
-from tests.checks.servers import Handler, page, request_of, resetting, serving, silent
+from tests.checks.servers import Handler, answering, page, request_of, resetting, serving, silent
 from tests.ports import free_port
 
 ROOT, MIDDLE, LEAF = house()
@@ -187,6 +187,17 @@ async def test_no_secret_in_any_report(
 
     assert leaks(*reports, logs) == []
     assert all(report.reason != "internal" for report in reports)
+
+
+@pytest.mark.parametrize("sent", [page(b"x" * 99).replace(b"x" * 99, b"you sent "), b"HTTP/1.1 200 OK\r\nX-Echo: "])
+async def test_a_secret_within_which_an_answer_breaks_off_is_hidden(
+    report_of: Callable[..., Awaitable[Report]], sent: bytes
+) -> None:
+    report = await report_of(answering(sent + b"canary-header-77c"), "basic")
+
+    assert report.reason == "reset"
+    assert "[secret]" in repr(report.evidence)
+    assert "canary" not in repr(report)
 
 
 async def test_the_canaries_sing_where_nothing_hides_them(

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from pinguin.checks.evidence import text
+from pinguin.scrub import CUT
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -76,8 +77,10 @@ def what_came(answer: Answer) -> dict[str, Any]:
 
 
 def what_came_so_far(status: int, headers: Headers, body: bytearray) -> dict[str, Any]:
-    """Of an answer that broke off, or is not read to its end."""
-    return {"status_code": status, **what_came(Answer(status, "", headers, bytes(body[:SAMPLE]), 0, 0))}
+    """Of an answer that broke off, or is not read to its end. Its sample says that it is cut, as a secret may be."""
+    seen = what_came(Answer(status, "", headers, bytes(body[:SAMPLE]), 0, 0))
+    sample = {"body_sample": text(seen["body_sample"] + CUT, 500)} if body else {}
+    return {"status_code": status, **seen, **sample}
 
 
 def first(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes:

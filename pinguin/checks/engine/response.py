@@ -10,6 +10,7 @@ from pinguin.checks.engine.answer import Answer, Headers, first, what_came_so_fa
 from pinguin.checks.engine.body import Body
 from pinguin.checks.evidence import text
 from pinguin.errors import CheckFailed
+from pinguin.scrub import CUT
 
 MAX_HEAD = 65536
 
@@ -144,7 +145,8 @@ class ResponseReader:
         if self._in_body:
             seen = what_came_so_far(self._status, self._headers, self._body.kept)
         if self._fed and not self._in_body:
-            seen["answer_sample"] = text(self._first, 200)
+            cut = "" if self._first.endswith(b"\n") else CUT  # within a secret, perhaps
+            seen["answer_sample"] = text(text(self._first) + cut, 200)
         return CheckFailed(reason, message, evidence=seen)
 
     def _what_is_wrong(self) -> str:
