@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -94,15 +95,18 @@ class Hour:
         return self.up_s / known if known else None
 
 
-async def latency(conn: Connection, window: Window) -> tuple[list[Bucket], Latency]:
+async def charted(conn: Connection, window: Window) -> list[tuple[Any, ...]]:
+    """Rows for `put_together`."""
+    cursor = await conn.execute(_SQL[f"chart_{window.grain}"], window.parameters(), prepare=False)
+    return await cursor.fetchall()
+
+
+def put_together(window: Window, rows: Sequence[tuple[Any, ...]]) -> tuple[list[Bucket], Latency]:
     """The buckets that hold a result, oldest first, and the whole window."""
     if window.grain != "raw":
-        cursor = await conn.execute(_SQL[f"chart_{window.grain}"], window.parameters(), prepare=False)
-        return rollups.put_together(await cursor.fetchall())
-    async with conn.cursor(row_factory=class_row(Bucket)) as buckets:
-        await buckets.execute(_SQL["chart_raw"], window.parameters(), prepare=False)
-        *found, total = await buckets.fetchall()
-    return found, total
+        return rollups.put_together(rows)
+    *buckets, (_, *total) = rows
+    return [Bucket(*[*each, at]) for at, *each in buckets], Latency(*total)
 
 
 async def spans(conn: Connection, window: Window) -> list[Span]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import psycopg_pool
 
 from pinguin.db import Connection, Pool
 from pinguin.errors import Unavailable
+from pinguin.lifecycle import cancel
 
 PATIENCE_S = 10.0
 """How long a page waits for a connection and all that it asks of it."""
+DEPTH = 8
+"""Turns of the loop within which all parts of a read have begun, and the parts of parts."""
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -59,6 +64,30 @@ async def at_once(conn: Connection, *reads: Awaitable[Any]) -> list[Any]:
     except (psycopg.Error, asyncio.CancelledError):
         await conn.close()
         raise
+
+
+async def while_asked(conn: Connection, read: Awaitable[Any], work: Callable[[], T]) -> tuple[Any, T]:
+    """What `read` finds, as `at_once`, and what `work` makes while the database looks for it."""
+    asking = asyncio.create_task(at_once(conn, read))
+    try:
+        await _sent(conn)
+        made = work()
+        (found,) = await asking
+    except BaseException:
+        await cancel(asking)
+        raise
+    return found, made
+
+
+async def _sent(conn: Connection) -> None:
+    """Wait until the reads that have just begun have sent their statements.
+
+    Each takes the connection's lock to send one, and once more, then behind us, for the answer.
+    """
+    for _ in range(DEPTH):
+        await asyncio.sleep(0)
+    async with conn.lock:
+        pass
 
 
 async def all_of(*reads: Awaitable[Any]) -> list[Any]:

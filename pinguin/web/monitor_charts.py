@@ -65,30 +65,47 @@ class Panel:
         return moment.astimezone(self.zone).strftime("%Y-%m-%dT%H:%M")
 
 
-async def panel(conn: Connection, monitor: Monitor, view: View, zone: ZoneInfo, now: datetime, raw_days: int) -> Panel:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What `draw` makes charts of. rows: for `history.put_together`."""
+
+    window: Window
+    rows: Sequence[tuple[Any, ...]]
+    spans: Sequence[Span]
+    account: Account
+    coarser: bool
+
+
+async def read(conn: Connection, monitor: Monitor, view: View, now: datetime, raw_days: int) -> Found:
     """Four queries."""
     grain = view.grain(now, raw_days)
     # Runs of jobs take hours, for which the roll-ups have no bins; and there are few of them.
     window = view.window(monitor.id, monitor.interval_s, "raw" if monitor.passive else grain)
-    (buckets, total), spans, account = await all_of(
-        history.latency(conn, window),
+    rows, spans, account = await all_of(
+        history.charted(conn, window),
         _shades(conn, monitor.id, window, now),
         history.account(conn, monitor.id, view.since, view.until),
     )
+    return Found(window, rows, spans, account, grain != _finest(view))
+
+
+def draw(found: Found, monitor: Monitor, view: View, zone: ZoneInfo, now: datetime) -> Panel:
+    window = found.window
+    buckets, total = history.put_together(window, found.rows)
     names = phases.used(total)
     looks: Any = {"interval_s": monitor.interval_s, "columns": view.columns, "now": now}
-    drawn = latency.draw(window, buckets, spans, names, **looks)
+    drawn = latency.draw(window, buckets, found.spans, names, **looks)
     return Panel(
         view=view,
         window=window,
         latency=drawn,
-        phases=phases.draw(window, buckets, spans, names, hits=drawn.hits, **looks) if names else None,
+        phases=phases.draw(window, buckets, found.spans, names, hits=drawn.hits, **looks) if names else None,
         names=names,
         total=total,
-        account=account,
+        account=found.account,
         zone=zone,
         now=now,
-        coarser=grain != _finest(view),
+        coarser=found.coarser,
     )
 
 

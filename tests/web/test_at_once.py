@@ -9,7 +9,7 @@ import pytest
 
 from pinguin.db import Connection, Pool
 from pinguin.errors import NotFound, Unavailable
-from pinguin.web.database import all_of, at_once, connection
+from pinguin.web.database import all_of, at_once, connection, while_asked
 
 
 async def number(conn: Connection, n: int) -> int:
@@ -65,3 +65,28 @@ async def test_a_database_that_takes_too_long_is_unavailable(pool: Pool) -> None
 async def slow(conn: Connection) -> int:
     await conn.execute("select pg_sleep(2)")
     return await number(conn, 1)
+
+
+async def test_work_is_done_while_the_database_answers(pool: Pool) -> None:
+    order: list[str] = []
+
+    async def told() -> list[int]:
+        found = await all_of(slow(conn), parts(conn))
+        order.append("answered")
+        return [found[0], *found[1]]
+
+    async with connection(pool) as conn:
+        assert await while_asked(conn, told(), lambda: order.append("worked")) == ([1, 3, 4, 5], None)
+        assert order == ["worked", "answered"]
+        assert await at_once(conn, number(conn, 7)) == [7]
+
+
+async def test_what_goes_wrong_meanwhile_leaves_nothing_behind(pool: Pool) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with connection(pool) as conn:
+            await while_asked(conn, slow(conn), lambda: 1 // 0)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with connection(pool) as conn:
+            await while_asked(conn, divided(conn), lambda: 1)
+    async with connection(pool) as conn:
+        assert await while_asked(conn, parts(conn), lambda: 2) == ([3, 4, 5], 2)

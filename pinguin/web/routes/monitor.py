@@ -14,7 +14,7 @@ from pinguin.store import monitors
 from pinguin.web import monitor_changes, monitor_charts, monitor_page, pushed
 from pinguin.web.channel_views import HELD
 from pinguin.web.charts.view import RANGES, View, asked
-from pinguin.web.database import at_once, connection
+from pinguin.web.database import at_once, connection, while_asked
 from pinguin.web.gate import EDITOR, principal
 from pinguin.web.service import Req, Web, is_fragment, of
 from pinguin.web.templating import render
@@ -58,10 +58,12 @@ async def show_monitor(request: Req, monitor_id: FromPath[int]) -> Template:
     shown, heat = view(request, now), heat_days(request)
     async with connection(web.pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
-        panel, story = await at_once(
+        reading = monitor_charts.read(conn, monitor, shown, now, web.settings.raw_retention_days)
+        (charted,) = await at_once(conn, reading)
+        story, panel = await while_asked(
             conn,
-            monitor_charts.panel(conn, monitor, shown, here, now, web.settings.raw_retention_days),
             monitor_page.story(conn, monitor, here),
+            lambda: monitor_charts.draw(charted, monitor, shown, here, now),
         )
         hours = await monitor_page.by_hour(conn, monitor_id, here, heat) if heat else monitor_page.frame(here)
         push = await pushed.part(request, conn, monitor) if monitor.passive else None
@@ -88,13 +90,13 @@ async def show_chart(request: Req, monitor_id: FromPath[int]) -> Template:
     shown = view(request, now)
     async with connection(of(request).pool) as conn:
         monitor = await monitors.get(conn, exists(monitor_id))
-        reading = monitor_charts.panel(conn, monitor, shown, here, now, of(request).settings.raw_retention_days)
-        (panel,) = await at_once(conn, reading)
+        reading = monitor_charts.read(conn, monitor, shown, now, of(request).settings.raw_retention_days)
+        (charted,) = await at_once(conn, reading)
     return render(
         request,
         "fragments/chart.html",
         monitor=monitor,
-        panel=panel,
+        panel=monitor_charts.draw(charted, monitor, shown, here, now),
         ranges=RANGES,
         own_zone=_own(request),
         table=_table(request),
