@@ -54,6 +54,56 @@ async def add_monitors(pool: Pool, number: int) -> list[int]:
     return ids
 
 
+async def set_status(pool: Pool, monitor_id: int, status: str, reason: str | None = None) -> None:
+    """The state alone, as if a result had made it so."""
+    async with pool.connection() as conn:
+        await conn.execute(
+            "update monitor_states set status = %s, reason = %s, message = %s, latency_ms = 12.5 where monitor_id = %s",
+            (status, reason, reason and f"it is {reason}", monitor_id),
+        )
+
+
+async def add_result(
+    pool: Pool, monitor_id: int, status: str = "up", seconds_ago: float = 30, **values: object
+) -> None:
+    """A row of results alone, which changes no state."""
+    row: dict[str, object] = {"reason": None, "message": None, "latency_ms": 12.5, "evidence": "{}", **values}
+    async with pool.connection() as conn:
+        await conn.execute(
+            """
+            insert into results (monitor_id, scheduled_at, region, version, status, reason, message, latency_ms,
+              dns_ms, connect_ms, started_at, recorded_at, evidence)
+            select %(monitor)s, at, 'local', 1, %(status)s, %(reason)s, %(message)s, %(latency_ms)s, 1, 2, at, at,
+              %(evidence)s
+            from (select now() - %(ago)s * interval '1 second' as at) slot
+            """,
+            row | {"monitor": monitor_id, "status": status, "ago": seconds_ago},
+        )
+
+
+async def add_incident(
+    pool: Pool, monitor_id: int, *, ago: float = 600, lasted: float | None = None, **values: Any
+) -> int:
+    """An outage that began `ago` seconds ago, and goes on unless it `lasted` some seconds; its id."""
+    row = {"reason": "timeout", "message": "no answer", "region": "local", "evidence": {}, **values}
+    ((incident,),) = await fetch(
+        pool,
+        """insert into incidents (monitor_id, started_at, confirmed_at, reason, message, region, evidence)
+        select %s, at, at + interval '60 s', %s, %s, %s, %s
+        from (select now() - %s * interval '1 s' as at) began returning id""",
+        monitor_id, row["reason"], row["message"], row["region"], Jsonb(row["evidence"]), ago,
+    )  # fmt: skip
+    if lasted is None:
+        await set_status(pool, monitor_id, "down", row["reason"])
+        await fetch(
+            pool, "update monitor_states set incident_id = %s where monitor_id = %s returning 1", incident, monitor_id
+        )
+    else:
+        ends = "update incidents set ended_at = started_at + %s * interval '1 s', closed_by = 'recovery' where id = %s"
+        await fetch(pool, f"{ends} returning 1", lasted, incident)
+    return int(incident)
+
+
 async def fetch(pool: Pool, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
     async with pool.connection() as conn:
         return await (await conn.execute(sql, arguments)).fetchall()

@@ -16,11 +16,10 @@ from pinguin.secrets import Keys
 from pinguin.web.api.routes import operations
 from tests.alerts.test_canary import CANARIES, options
 from tests.api.conftest import BASE, Program
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch
 from tests.store.test_channels import add as add_channel
 from tests.web.conftest import SECRET_KEY
 from tests.web.test_canaries import clean, planted
-from tests.web.test_incidents import add_incident
 
 
 @pytest.fixture

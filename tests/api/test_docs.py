@@ -12,9 +12,8 @@ from litestar import Litestar
 from pinguin.db import Pool
 from pinguin.web.api.routes import operations
 from tests.api.conftest import Program, new_token
-from tests.factory import add_monitor
+from tests.factory import add_incident, add_monitor
 from tests.web.streams import served
-from tests.web.test_incidents import add_incident
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 BLOCKS: list[str] = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)

@@ -8,8 +8,7 @@ import pytest
 
 from pinguin.db import Pool
 from tests.api.conftest import Program
-from tests.factory import add_monitor, fetch
-from tests.web.test_incidents import add_incident
+from tests.factory import add_incident, add_monitor, fetch
 
 
 @pytest.fixture

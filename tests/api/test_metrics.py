@@ -10,9 +10,8 @@ from pinguin.db import Pool
 from pinguin.web.monitor_metrics import MonitorMetrics
 from pinguin.web.service import Web
 from tests.api.conftest import Program, new_token, program
-from tests.factory import add_monitor, fetch
+from tests.factory import add_monitor, fetch, set_status
 from tests.web.conftest import Statements
-from tests.web.test_listing import set_status
 
 Samples = dict[tuple[str, str], float]
 

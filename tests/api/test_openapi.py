@@ -30,11 +30,9 @@ from pinguin.web.service import Web
 from tests.api.conftest import BASE, Program
 from tests.api.test_channels import HOOK
 from tests.api.test_maintenance import UPGRADE
-from tests.factory import add_monitor
-from tests.store.test_push import add_push
+from tests.factory import add_incident, add_monitor, add_result
+from tests.store.pushing import add_push
 from tests.web.streams import served
-from tests.web.test_incidents import add_incident
-from tests.web.test_listing import add_result
 
 CHECKS: list[Any] = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,

@@ -7,11 +7,10 @@ from litestar import Litestar
 from pinguin.db import Pool
 from pinguin.people import Role
 from tests.api.conftest import Program, new_token, program
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch
+from tests.store.pushing import add_push, token
 from tests.store.test_channels import add as add_channel
-from tests.store.test_push import add_push, token
 from tests.web.conftest import person
-from tests.web.test_incidents import add_incident
 
 
 async def test_all_of_it_in_a_few_numbers(viewer: Program, pool: Pool) -> None:

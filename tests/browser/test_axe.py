@@ -13,8 +13,8 @@ from pinguin.db import Pool
 from tests.browser.conftest import visiting
 from tests.browser.test_dashboard import lived_in
 from tests.factory import fetch
+from tests.store.pushing import add_push
 from tests.store.test_channels import add as add_channel
-from tests.store.test_push import add_push
 from tests.web.test_channels import message
 from tests.web.test_hostile import asked
 

@@ -9,8 +9,7 @@ from playwright.async_api import Browser
 
 from pinguin.db import Pool
 from tests.browser.conftest import PHONE, WIDE, Looks, Visit, visiting
-from tests.factory import add_monitor, fetch
-from tests.web.test_listing import set_status
+from tests.factory import add_monitor, fetch, set_status
 
 SCREENS: list[tuple[Looks, list[str], dict[str, Any]]] = [
     ((("light", WIDE), ("dark", WIDE)), ["light", "dark"], {}),

@@ -11,8 +11,8 @@ from pinguin.db import Pool, connection
 from pinguin.store import incidents
 from tests.browser import history
 from tests.browser.conftest import FOUR, visiting
-from tests.factory import add_monitor, fetch
-from tests.web.test_incidents import add_incident, told
+from tests.factory import add_incident, add_monitor, fetch
+from tests.web.test_incidents import told
 
 POLL_MS = 3_000
 """So often an open page asks; its clock is put on so that nobody waits for it, and goes on by itself as well."""

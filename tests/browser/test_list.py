@@ -12,8 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from pinguin.db import Pool, connection
 from tests.browser import history
 from tests.browser.conftest import PHONE, WIDE, Looks, visiting
-from tests.factory import add_monitor, fetch
-from tests.web.test_listing import add_result, set_status
+from tests.factory import add_monitor, add_result, fetch, set_status
 
 PATIENT = 30_000
 

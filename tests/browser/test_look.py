@@ -11,13 +11,12 @@ from playwright.async_api import Browser
 from pinguin.db import Pool
 from pinguin.people import Role
 from tests.browser.conftest import PHONE, WIDE, Looks, visiting
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch
+from tests.store.pushing import add_push
 from tests.store.test_channels import add as add_channel
-from tests.store.test_push import add_push
 from tests.web.conftest import person
 from tests.web.test_channels import message
 from tests.web.test_hostile import asked
-from tests.web.test_incidents import add_incident
 
 LONG = "x" * 120
 WIDER = """() => [...document.querySelectorAll("body *")].filter(each => {

@@ -15,8 +15,7 @@ from pinguin.scheduler.maintenance import Memory, keep_windows
 from pinguin.store import maintenance
 from pinguin.store.maintenance import Draft
 from tests.browser.conftest import visiting
-from tests.factory import add_monitor, fetch
-from tests.web.test_listing import add_result, set_status
+from tests.factory import add_monitor, add_result, fetch, set_status
 
 
 async def add(pool: Pool, title: str, hours: float = 0, **given: object) -> int:

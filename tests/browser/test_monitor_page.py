@@ -16,9 +16,7 @@ from playwright.async_api import Browser, Page, expect
 from pinguin.db import Pool, connection
 from tests.browser import history
 from tests.browser.conftest import PHONE, WIDE, Looks, visiting
-from tests.factory import add_monitor, fetch
-from tests.web.test_incidents import add_incident
-from tests.web.test_listing import add_result, set_status
+from tests.factory import add_incident, add_monitor, add_result, fetch, set_status
 
 SHIFTS = """() => { window.shifted = 0; new PerformanceObserver((list) => list.getEntries().forEach((each) => {
   if (!each.hadRecentInput) window.shifted += each.value })).observe({type: "layout-shift", buffered: true}); }"""

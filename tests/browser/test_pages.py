@@ -11,8 +11,7 @@ from playwright.async_api import Browser, expect
 from pinguin.db import Pool, connection
 from tests.browser import history
 from tests.browser.conftest import visiting
-from tests.factory import add_monitor, fetch
-from tests.web.test_listing import add_result, set_status
+from tests.factory import add_monitor, add_result, fetch, set_status
 
 SHORT = 2.0
 """Days of history for the screenshots of every run; those in the docs have thirty."""

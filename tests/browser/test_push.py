@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 
 from pinguin.db import Pool
 from tests.browser.conftest import visiting
-from tests.store.test_push import token
+from tests.store.pushing import token
 
 
 @pytest.mark.parametrize("width", [1280, 400])

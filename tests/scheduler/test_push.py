@@ -14,7 +14,7 @@ from pinguin.store import push
 from tests.factory import fetch
 from tests.scheduler.test_watch import OPEN
 from tests.scheduler.test_watch import watching as running
-from tests.store.test_push import add_push, age, ping, status
+from tests.store.pushing import add_push, age, ping, status
 
 
 @pytest.fixture(autouse=True)

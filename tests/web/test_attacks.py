@@ -22,9 +22,8 @@ from pinguin.web.passwords import Passwords
 from pinguin.web.service import Web
 from pinguin.web.sessions import cookie, cookie_name, token_hash
 from tests.api.conftest import new_token
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch
 from tests.web.conftest import ADDRESS, PASSWORD, SECRET_KEY, Client, account, browser, person, signed_in
-from tests.web.test_incidents import add_incident
 
 EVIL = "http://evil.test"
 SHOP = {

@@ -19,10 +19,9 @@ from pinguin.people import SYSTEM, Principal, Role
 from pinguin.store import audit
 from pinguin.store.audit import Change, Filter, Hidden, Thing, diff
 from pinguin.web import audited
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch
 from tests.web.conftest import PASSWORD, Client, Statements, browser
 from tests.web.test_channels import EMAIL, WEBHOOK, base
-from tests.web.test_incidents import add_incident
 from tests.web.test_maintenance import MANUAL
 
 FORM = {

@@ -11,11 +11,11 @@ from litestar import Litestar
 from pinguin.db import Pool, connection
 from pinguin.people import Role
 from pinguin.store import bulk, channels
-from tests.factory import add_monitor, fetch
+from tests.factory import add_monitor, fetch, set_status
+from tests.store.pushing import add_push
 from tests.store.test_channels import add as add_channel
-from tests.store.test_push import add_push
 from tests.web.conftest import Client, browser, person, signed_in
-from tests.web.test_listing import HOSTILE, set_status
+from tests.web.test_listing import HOSTILE
 
 KEPT = """
 select to_jsonb(m) - '{version,updated_at}'::text[] from monitors m order by id

@@ -21,12 +21,11 @@ from pinguin.store import channels
 from pinguin.web import forms
 from pinguin.web.service import Web
 from tests.alerts.test_canary import CANARIES, options
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch
+from tests.store.pushing import add_push, token
 from tests.store.test_channels import add as add_channel
-from tests.store.test_push import add_push, token
 from tests.web.conftest import SECRET_KEY, Client, person, signed_in
 from tests.web.test_hostile import Forms, asked
-from tests.web.test_incidents import add_incident
 
 NEEDED = {"url": "http://127.0.0.1:9/", "host": "127.0.0.1", "port": 9, "name": "shop.test", "domain": "shop.test"}
 

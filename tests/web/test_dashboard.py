@@ -15,11 +15,9 @@ from pinguin.people import Role
 from pinguin.store import maintenance
 from pinguin.web.board import PARTS
 from pinguin.web.together import Together
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch, set_status
 from tests.web.conftest import Client, Statements, person, signed_in
 from tests.web.streams import stream
-from tests.web.test_incidents import add_incident
-from tests.web.test_listing import set_status
 
 
 def part(page: str, name: str) -> str:

@@ -10,9 +10,8 @@ import pytest
 from pinguin.db import Pool
 from pinguin.errors import InvalidInput
 from pinguin.web.routes.incident import until_when
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch
 from tests.web.conftest import Client
-from tests.web.test_incidents import add_incident
 
 
 async def test_acknowledging_and_taking_it_back(client: Client, pool: Pool) -> None:

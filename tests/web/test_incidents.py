@@ -8,42 +8,17 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from psycopg.types.json import Jsonb
 
 from pinguin.db import Pool
 from pinguin.web.csv_text import cell
 from pinguin.web.export import PART
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch
 from tests.web.conftest import Client, Statements
-from tests.web.test_listing import HOSTILE, set_status
-
-
-async def add_incident(
-    pool: Pool, monitor_id: int, *, ago: float = 600, lasted: float | None = None, **values: Any
-) -> int:
-    """An outage that began `ago` seconds ago, and goes on unless it `lasted` some seconds; its id."""
-    row = {"reason": "timeout", "message": "no answer", "region": "local", "evidence": {}, **values}
-    ((incident,),) = await fetch(
-        pool,
-        """insert into incidents (monitor_id, started_at, confirmed_at, reason, message, region, evidence)
-        select %s, at, at + interval '60 s', %s, %s, %s, %s
-        from (select now() - %s * interval '1 s' as at) began returning id""",
-        monitor_id, row["reason"], row["message"], row["region"], Jsonb(row["evidence"]), ago,
-    )  # fmt: skip
-    if lasted is not None:
-        ends = "update incidents set ended_at = started_at + %s * interval '1 s', closed_by = 'recovery' where id = %s"
-        await fetch(pool, f"{ends} returning 1", lasted, incident)
-    if lasted is None:
-        await set_status(pool, monitor_id, "down", row["reason"])
-        await fetch(
-            pool, "update monitor_states set incident_id = %s where monitor_id = %s returning 1", incident, monitor_id
-        )
-    return int(incident)
+from tests.web.test_listing import HOSTILE
 
 
 def names(page: str) -> list[str]:

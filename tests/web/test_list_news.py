@@ -8,9 +8,8 @@ from pinguin.db import Pool
 from pinguin.web.asked import Asked
 from pinguin.web.list_news import ListNews
 from pinguin.web.shown import Shown
-from tests.factory import add_monitor
+from tests.factory import add_monitor, set_status
 from tests.web.conftest import Statements
-from tests.web.test_listing import set_status
 
 
 async def test_many_pages_cost_the_statements_of_one(app: Litestar, pool: Pool, statements: Statements) -> None:

@@ -17,9 +17,9 @@ from pinguin.store import maintenance, monitors, pages
 from pinguin.store.monitors import Filter, Place
 from pinguin.web import asked, list_page
 from pinguin.web.asked import SORTS, Asked
-from tests.factory import add_monitor, fetch
+from tests.factory import add_monitor, fetch, set_status
 from tests.web.conftest import Client, browser, person, signed_in
-from tests.web.test_listing import HOSTILE, names, set_status
+from tests.web.test_listing import HOSTILE, names
 
 
 async def spread(pool: Pool, many: int) -> None:

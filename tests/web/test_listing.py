@@ -9,7 +9,7 @@ from pinguin.model import Status
 from pinguin.store import monitors
 from pinguin.store.monitors import Filter
 from pinguin.web.asked import ORDER
-from tests.factory import add_monitor, fetch
+from tests.factory import add_monitor, add_result, fetch, set_status
 from tests.web.conftest import Client, Statements
 
 HOSTILE = (
@@ -20,31 +20,6 @@ HOSTILE = (
 
 def names(page: str) -> list[str]:
     return re.findall(r'<a id="m\d+-link" href="/monitors/\d+">([^<]*)</a>', page)
-
-
-async def set_status(pool: Pool, monitor_id: int, status: str, reason: str | None = None) -> None:
-    async with connection(pool) as conn:
-        await conn.execute(
-            "update monitor_states set status = %s, reason = %s, message = %s, latency_ms = 12.5 where monitor_id = %s",
-            (status, reason, reason and f"it is {reason}", monitor_id),
-        )
-
-
-async def add_result(
-    pool: Pool, monitor_id: int, status: str = "up", seconds_ago: float = 30, **values: object
-) -> None:
-    row: dict[str, object] = {"reason": None, "message": None, "latency_ms": 12.5, "evidence": "{}", **values}
-    async with connection(pool) as conn:
-        await conn.execute(
-            """
-            insert into results (monitor_id, scheduled_at, region, version, status, reason, message, latency_ms,
-              dns_ms, connect_ms, started_at, recorded_at, evidence)
-            select %(monitor)s, at, 'local', 1, %(status)s, %(reason)s, %(message)s, %(latency_ms)s, 1, 2, at, at,
-              %(evidence)s
-            from (select now() - %(ago)s * interval '1 second' as at) slot
-            """,
-            row | {"monitor": monitor_id, "status": status, "ago": seconds_ago},
-        )
 
 
 async def test_an_empty_list_teaches(client: Client) -> None:

@@ -14,10 +14,9 @@ from litestar import Litestar
 from pinguin.broker import Broker
 from pinguin.db import Pool
 from pinguin.web.sessions import csrf_token
-from tests.factory import add_monitor, fetch
+from tests.factory import add_monitor, add_result, fetch
 from tests.web.conftest import Client
 from tests.web.streams import session, stream, until_open
-from tests.web.test_listing import add_result
 
 
 async def test_a_result_comes_to_a_monitors_page_once(live: tuple[str, Litestar], pool: Pool, broker: Broker) -> None:

@@ -8,10 +8,9 @@ from litestar import Litestar
 from pinguin.broker import Broker
 from pinguin.db import Pool
 from pinguin.web import list_page
-from tests.factory import add_monitor
+from tests.factory import add_monitor, add_result, set_status
 from tests.web.conftest import Client
 from tests.web.streams import drawn, stream, until_open
-from tests.web.test_listing import add_result, set_status
 
 
 async def test_a_result_comes_to_an_open_list_as_a_fragment(

@@ -13,11 +13,11 @@ from pinguin.db import Pool, connection
 from pinguin.maintenance import Manual
 from pinguin.store import maintenance
 from pinguin.store.maintenance import Draft
-from tests.factory import add_monitor, fetch
+from tests.factory import add_monitor, add_result, fetch, set_status
 from tests.web.conftest import Client, Statements
 from tests.web.hearing import listening
 from tests.web.test_editing import beside
-from tests.web.test_listing import HOSTILE, add_result, set_status
+from tests.web.test_listing import HOSTILE
 
 HTMX = {"HX-Request": "true"}
 WHO = {"title": "Upgrade", "enabled": "on", "zone": "Europe/Berlin", "scope": "everything", "counts": "excluded"}

@@ -10,9 +10,8 @@ import pytest
 
 from pinguin.db import Pool
 from pinguin.web.charts.view import stamp
-from tests.factory import add_monitor, fetch
+from tests.factory import add_monitor, add_result, fetch
 from tests.web.conftest import Client
-from tests.web.test_listing import add_result
 
 
 async def test_the_stretch_of_the_charts_is_accounted_for(client: Client, pool: Pool) -> None:

@@ -17,7 +17,7 @@ from pinguin.web.service import Web
 from pinguin.web.strangers import Strangers
 from pinguin.web.throttle import Throttle
 from tests.factory import fetch
-from tests.store.test_push import add_push, status, token
+from tests.store.pushing import add_push, status, token
 from tests.web.conftest import Client, browser
 
 NOBODY = "0b1f5a3e-7c7d-4b61-9d6a-2f0d5c1a9e44"

@@ -15,7 +15,7 @@ from litestar import Litestar
 
 from pinguin.db import Pool
 from tests.factory import fetch
-from tests.store.test_push import add_push, status, token
+from tests.store.pushing import add_push, status, token
 from tests.web.streams import served
 
 

@@ -24,7 +24,7 @@ from pinguin.web.kept import Openness
 from pinguin.web.service import Web
 from tests.conftest import Services
 from tests.factory import fetch
-from tests.store.test_push import add_push, status, token
+from tests.store.pushing import add_push, status, token
 from tests.web.conftest import Client, browser
 from tests.web.test_database import Line
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 from pinguin.db import Pool
 from pinguin.people import Role
 from tests.factory import fetch
-from tests.store.test_push import add_push, age, judge, ping, token
+from tests.store.pushing import add_push, age, judge, ping, token
 from tests.web.conftest import Client, person, signed_in
 
 FORM = {"type": "push", "name": "Backup", "options.schedule": "cron", "options.expression": "0 3 * * *",

@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pinguin.db import Pool
-from tests.factory import add_monitor, fetch
+from tests.factory import add_monitor, add_result, fetch
 from tests.web.conftest import Client
-from tests.web.test_listing import add_result
 
 
 async def days_of_results(pool: Pool, monitor: int) -> None:

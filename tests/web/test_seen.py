@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from pinguin.db import Pool
-from tests.factory import add_monitor, fetch
+from tests.factory import add_monitor, add_result, fetch
 from tests.web.conftest import Client
-from tests.web.test_listing import add_result
 
 KINDS = {
     "ping": (
