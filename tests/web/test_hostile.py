@@ -20,12 +20,11 @@ from structlog.testing import capture_logs
 from pinguin.db import Pool
 from pinguin.people import Role
 from pinguin.web.sessions import csrf_token
-from tests.factory import add_monitor, fetch
+from tests.factory import add_incident, add_monitor, fetch
+from tests.store.pushing import add_push
 from tests.store.test_channels import add as add_channel
-from tests.store.test_push import add_push
 from tests.web.conftest import PASSWORD, Client, account, person, signed_in
 from tests.web.test_channels import message
-from tests.web.test_incidents import add_incident
 from tests.web.test_roles import routes
 
 MARKUP = "\"'><img src=x onerror=alert(1)>"
@@ -207,7 +206,8 @@ async def test_no_other_method_does_anything(house: Client, app: Litestar, pool:
     for method in ("HEAD", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"):
         for path in asked(app):
             answer = await house.request(method, path)
-            assert answer.status_code in (200, 204, 401, 405), (method, path)
+            looked = (303, 400, 404) if method == "HEAD" else ()
+            assert answer.status_code in (200, 204, 401, 405, *looked), (method, path, answer.status_code)
     assert await fetch(pool, "select count(*) from audit") == before
 
 
