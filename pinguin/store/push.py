@@ -300,9 +300,9 @@ async def body(conn: Connection, monitor_id: int, at: datetime) -> str:
     return str(row[0])
 
 
-async def by_slug(conn: Connection, slug: str) -> list[int]:
-    """The monitors that have it: none, one, or two of more."""
-    return [row[0] for row in await (await conn.execute(_sql["by_slug"], {"slug": slug})).fetchall()]
+async def by_slug(conn: Connection, slugs: Iterable[str]) -> dict[str, int]:
+    """How many monitors have each of these; without those that none has."""
+    return dict(await (await conn.execute(_sql["by_slug"], {"slugs": list(slugs)})).fetchall())
 
 
 async def lock_slugs(conn: Connection) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable, Iterable, Sequence
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -111,25 +112,35 @@ class Intake:
 
     async def _write(self, pings: Sequence[Ping]) -> list[Answer]:
         async with connection(self._pool, PATIENCE_S) as conn, conn.transaction():
-            answers = {ping.id: await self._resolve(conn, ping) for ping in pings if ping.slug}
+            answers = await self._resolve(conn, pings)
             found = await push.receive(conn, [ping for ping in pings if answers.get(ping.id) is not Answer.AMBIGUOUS])
         await self._announce(found.values())
         for ping_id, monitor_id in found.items():
             answers.setdefault(ping_id, Answer.UNKNOWN if monitor_id is None else Answer.TAKEN)
         return [answers[ping.id] for ping in pings]
 
-    async def _resolve(self, conn: Connection, ping: Ping) -> Answer:
-        """What a slug leads to; makes its monitor where that is wanted."""
-        assert ping.slug is not None
-        ids = await push.by_slug(conn, ping.slug)
-        if ping.create and not ids:
+    async def _resolve(self, conn: Connection, pings: Sequence[Ping]) -> dict[UUID, Answer]:
+        """Which slugs lead to several monitors; makes one for a slug without any, where that is wanted."""
+        slugs = {ping.slug for ping in pings if ping.slug}
+        if not slugs:
+            return {}
+        found, made = await push.by_slug(conn, slugs), dict[UUID, Answer]()
+        if any(ping.create and ping.slug not in found for ping in pings if ping.slug):
             await push.lock_slugs(conn)
-            ids = await push.by_slug(conn, ping.slug)
-            if not ids and await push.how_many(conn) < MOST_MONITORS:
+            found = await push.by_slug(conn, slugs)
+            made = await self._make(conn, [ping for ping in pings if ping.create and ping.slug not in found])
+        return made | {ping.id: Answer.AMBIGUOUS for ping in pings if ping.slug and found.get(ping.slug, 0) > 1}
+
+    async def _make(self, conn: Connection, pings: Sequence[Ping]) -> dict[UUID, Answer]:
+        """A monitor for each of their slugs, as long as there may be more; which pings made one."""
+        made: dict[str, UUID] = {}
+        room = MOST_MONITORS - await push.how_many(conn)
+        for ping in pings:
+            if ping.slug and ping.slug not in made and len(made) < room:
+                made[ping.slug] = ping.id
                 monitor_id = await monitors.create(conn, self._draft(ping.slug))
                 _log.info("push_monitor_made", monitor=monitor_id)
-                return Answer.CREATED
-        return (Answer.UNKNOWN, Answer.TAKEN, Answer.AMBIGUOUS)[len(ids)]
+        return dict.fromkeys(made.values(), Answer.CREATED)
 
     async def _announce(self, monitor_ids: Iterable[int | None]) -> None:
         ids = sorted({each for each in monitor_ids if each is not None})

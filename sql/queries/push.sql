@@ -102,7 +102,10 @@ limit %(most)s
 select body from pings where monitor_id = %(monitor)s and at = %(at)s
 
 -- name: by_slug
-select id from monitors where passive and archived_at is null and options ->> 'slug' = %(slug)s order by id limit 2
+-- How many monitors have each of these; no row where none has it.
+select options ->> 'slug', count(*) from monitors
+where passive and archived_at is null and options ->> 'slug' = any(%(slugs)s)
+group by 1
 
 -- name: lock_slugs
 -- Two jobs may come with the same new slug at once: the second finds the first's monitor.

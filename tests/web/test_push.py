@@ -13,12 +13,14 @@ from litestar import Litestar
 from structlog.testing import capture_logs
 
 from pinguin.db import Pool
+from pinguin.push import Ping
+from pinguin.web.intake import Answer
 from pinguin.web.service import Web
 from pinguin.web.strangers import Strangers
 from pinguin.web.throttle import Throttle
 from tests.factory import fetch
 from tests.store.pushing import add_push, status, token
-from tests.web.conftest import Client, browser
+from tests.web.conftest import Client, Statements, browser
 
 NOBODY = "0b1f5a3e-7c7d-4b61-9d6a-2f0d5c1a9e44"
 
@@ -287,6 +289,34 @@ async def test_a_slug_makes_its_monitor_once(job: Client, pool: Pool, key: str) 
     )
     assert (name, kind, passive, threshold, options["slug"]) == ("srv01", "push", True, 1, "srv01")
     assert (await status(pool, 1))[0] == "up"
+
+
+async def test_slugs_that_come_together_are_looked_up_at_once(
+    app: Litestar, pool: Pool, statements: Statements
+) -> None:
+    intake, slugs = app.state.web.intake, [f"job-{n}" for n in range(22)]
+    for slug in slugs:
+        await add_push(pool, slug=slug)
+    costs = []
+    for some in (slugs[:2], slugs[2:]):
+        statements.count = 0
+        assert await intake.write([Ping(id=uuid4(), slug=slug) for slug in some]) == [Answer.TAKEN] * len(some)
+        costs.append(statements.count)
+    assert costs[0] == costs[1]
+
+
+async def test_slugs_that_come_together_make_monitors_as_long_as_there_may_be_more(
+    app: Litestar, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinguin.web.intake.MOST_MONITORS", 3)
+    await add_push(pool, slug="here")
+    wanted = [Ping(id=uuid4(), slug=slug, create=True) for slug in ("one", "here", "two", "one", "three")]
+    assert await app.state.web.intake.write([*wanted, Ping(id=uuid4(), slug="nowhere")]) == [
+        Answer.CREATED, Answer.TAKEN, Answer.CREATED, Answer.TAKEN, Answer.UNKNOWN, Answer.UNKNOWN,
+    ]  # fmt: skip
+    assert await fetch(pool, "select name from monitors where options ->> 'slug' <> 'here' order by id") == [
+        ("one",), ("two",),
+    ]  # fmt: skip
 
 
 async def test_without_a_ping_key_slugs_are_pages_that_are_not_there(job: Client, pool: Pool) -> None:
