@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
+from typing import Any
 
 import httpx
 import msgspec
@@ -24,40 +26,65 @@ PROCESSES = ("scheduler", "worker", "web")
 
 
 async def up(settings: Settings) -> int:
-    """Start everything, print one address, stop everything on SIGINT or SIGTERM."""
-    address = f"http://{_for_people(settings.web_host)}:{settings.web_port}"
+    """Start everything, print one address, stop everything on SIGINT or SIGTERM, whenever they come."""
     _refuse_taken_port(settings)
     notifier = Notifier()
+    stack = EmbeddedStack(settings.data)
     with stop_on_signal() as stop:
         _say(f"Starting the embedded database and Redis in {settings.data} …")
-        async with EmbeddedStack(settings.data) as stack:
-            settings = with_key_file(
-                msgspec.structs.replace(
-                    settings,
-                    database_url=stack.database_url,
-                    redis_url=stack.redis_url,
-                    base_url=settings.base_url or address,
-                ),
-                stack.secret_key_file,
-            )
-            for line in await prepare_database(settings):
-                _say(f"  {line}")
-            for name in PROCESSES:
-                await stack.supervisor.start(
-                    name,
-                    [sys.executable, "-m", "pinguin", name],
-                    env=_environment(settings, name),
-                    grace=_grace(settings),
-                )
-            if await _answers(address, stop):
+        starting = asyncio.create_task(_start(stack, settings), name="start")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                _tell(settings, first_visit=starting.result())
                 notifier.ready()
-                first = "" if await _has_account(settings) else "The first visit makes your account. "
-                _say(f"\n  Pinguin is ready:  {FirstRun(settings).address(address) if first else address}\n")
-                _say(f"  {first}Logs are in {settings.data / 'logs'}. Ctrl-C stops everything.\n")
-            await stop.wait()
+                await stop.wait()
             notifier.stopping()
             _say("Stopping …")
+        finally:
+            await _end(starting, stopping)
+            await stack.stop()
     return 0
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """Asks once alone: a start that is given up has children to end, and must not be disturbed at that."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _start(stack: EmbeddedStack, settings: Settings) -> bool:
+    """Returns when the pages answer: whether the first account is still to be made."""
+    await stack.start()
+    settings = with_key_file(
+        msgspec.structs.replace(
+            settings,
+            database_url=stack.database_url,
+            redis_url=stack.redis_url,
+            base_url=settings.base_url or _address(settings),
+        ),
+        stack.secret_key_file,
+    )
+    for line in await prepare_database(settings):
+        _say(f"  {line}")
+    for name in PROCESSES:
+        await stack.supervisor.start(
+            name,
+            [sys.executable, "-m", "pinguin", name],
+            env=_environment(settings, name),
+            grace=_grace(settings),
+        )
+    await _answers(_address(settings))
+    return not await _has_account(settings)
+
+
+def _tell(settings: Settings, *, first_visit: bool) -> None:
+    address = _address(settings)
+    first = "The first visit makes your account. " if first_visit else ""
+    _say(f"\n  Pinguin is ready:  {FirstRun(settings).address(address) if first_visit else address}\n")
+    _say(f"  {first}Logs are in {settings.data / 'logs'}. Ctrl-C stops everything.\n")
 
 
 async def _has_account(settings: Settings) -> bool:
@@ -82,6 +109,10 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
+def _address(settings: Settings) -> str:
+    return f"http://{_for_people(settings.web_host)}:{settings.web_port}"
+
+
 def _for_people(host: str) -> str:
     if host in ("0.0.0.0", "::"):
         return "127.0.0.1"
@@ -102,14 +133,11 @@ def _refuse_taken_port(settings: Settings) -> None:
             ) from None
 
 
-async def _answers(address: str, stop: asyncio.Event) -> bool:
-    """Wait until the pages answer; False when we are asked to stop before."""
+async def _answers(address: str) -> None:
+    """Wait until the pages answer."""
     async with httpx.AsyncClient(timeout=2) as client:
-        while not stop.is_set():
-            try:
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
                 if (await client.get(f"{address}/readyz")).is_success:
-                    return True
-            except httpx.HTTPError:
-                pass
+                    return
             await asyncio.sleep(0.1)
-    return False

@@ -57,7 +57,13 @@ class EmbeddedDatabase:
         argv = [*self._node, str(self._front / "initialise.mjs"), str(self.folder)]
         with output.open() as fd:
             process = await spawn(argv, env={}, stdin=DEVNULL, output=fd, pass_fds=(lock.fd,))
-        if await process.wait() != 0:
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        if code != 0:
             raise PinguinError(f"The database could not be made: {output.tail()}")
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 from pinguin.errors import PinguinError
 
@@ -60,16 +61,17 @@ def _wheel() -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def install_front(folder: Path = FRONT) -> Path:
+def install_front(folder: Path = FRONT, given_up: Event | None = None) -> Path:
     """Makes `folder` ready to run: our modules, and the package that the lock names. Gives the folder.
 
     Does nothing when it was done for this lock already. Blocks: call it from a thread. Progress goes to stderr.
+    given_up: ends npm when it is set.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         _copy_modules(folder)
         if not is_installed(folder):
-            _npm_ci(folder)
+            _npm_ci(folder, given_up or Event())
     return folder
 
 
@@ -98,18 +100,28 @@ def _copy_modules(folder: Path) -> None:
         shutil.copyfile(name, folder / name.name)
 
 
-def _npm_ci(folder: Path) -> None:
+def _npm_ci(folder: Path, given_up: Event) -> None:
     print(
         "Installing the embedded database from npm: PGlite with TimescaleDB, 23 MB, under the Timescale License …",
         file=sys.stderr,
     )
-    done = subprocess.run([*find_npm(), *NPM_CI], cwd=folder, stdout=2, check=False)  # noqa: S603
-    if done.returncode != 0:
+    with subprocess.Popen([*find_npm(), *NPM_CI], cwd=folder, stdout=2) as npm:  # noqa: S603
+        code = _end_of(npm, given_up)
+    if code != 0:
         raise PinguinError(
-            f"npm could not install the embedded database (exit code {done.returncode}; its reasons are above). "
+            f"npm could not install the embedded database (exit code {code}; its reasons are above). "
             f"Try again, or run it yourself: cd {folder} && npm {' '.join(NPM_CI)}"
         )
     _stamp(folder).write_text(_lock_digest())
+
+
+def _end_of(process: subprocess.Popen[bytes], given_up: Event) -> int:
+    while True:
+        try:
+            return process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            if given_up.is_set():
+                process.terminate()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Self
 
@@ -60,7 +61,9 @@ class EmbeddedStack:
         exit_stack.callback(remove_if_empty, sockets)
         self.secret_key_file = make_key_file(self.folder)
         self.node = find_node()
-        self.front = await asyncio.to_thread(install_front, default_front(self.folder))
+        given_up = Event()
+        exit_stack.callback(given_up.set)
+        self.front = await asyncio.to_thread(install_front, default_front(self.folder), given_up)
         self.database = EmbeddedDatabase(
             self.folder / "database",
             sockets,

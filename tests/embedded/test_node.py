@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -107,6 +110,25 @@ def test_an_installation_that_fails_is_tried_again(path: Path, tmp_path: Path) -
     with pytest.raises(PinguinError, match=r"exit code 7.*npm ci --omit=dev"):
         node.install_front(tmp_path / "front")
     assert not node.is_installed(tmp_path / "front")
+
+
+def test_an_installation_that_is_given_up_ends(path: Path, tmp_path: Path) -> None:
+    program(path / "node", says("v20.0.0"))
+    program(path / "npm", "#!/bin/sh\necho $$ >pid\nexec /bin/sleep 600\n")
+    given_up = Event()
+    with ThreadPoolExecutor() as threads:
+        installing = threads.submit(node.install_front, tmp_path / "front", given_up)
+        while not (pid := said(tmp_path / "front" / "pid")):
+            assert not installing.done()
+        given_up.set()
+        with pytest.raises(PinguinError, match="could not install"):
+            installing.result(60)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+
+
+def said(file: Path) -> str:
+    return file.read_text().strip() if file.exists() else ""
 
 
 def test_the_lock_pins_by_content_and_names_no_address() -> None:

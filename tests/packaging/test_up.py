@@ -32,14 +32,14 @@ class Run:
         self._environment = {**inherited, "PINGUIN_DATA_DIR": str(data), "PINGUIN_WEB_PORT": str(port)}
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Returns when the address is printed."""
+    def start(self, until: str = "is ready", **variables: str) -> None:
+        """Returns when `until` is printed: with "is ready", the address."""
         with self.output.open("wb") as file:
             self._process = subprocess.Popen(
-                ["make", "up-embedded"], cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL,
+                ["make", "up-embedded"], cwd=ROOT, env=self._environment | variables, stdin=subprocess.DEVNULL,
                 stdout=file, stderr=file, start_new_session=True,
             )  # fmt: skip
-        while "is ready" not in self.said:
+        while until not in self.said:
             assert self._process.poll() is None, self.said
             time.sleep(0.05)
 
@@ -125,3 +125,16 @@ def test_a_day_with_make(up: Run) -> None:
     assert (up.data / "database").exists()
     assert "Deleted." in up.make("reset", said="y\n")
     assert not up.data.exists()
+
+
+def test_a_start_that_hangs_is_given_up(up: Run, tmp_path: Path) -> None:
+    node = tmp_path / "bin" / "node"
+    node.parent.mkdir()
+    node.write_text('#!/bin/sh\n[ "$1" != --version ] || { echo v20.0.0; exit; }\nexec sleep 600\n')
+    node.chmod(0o755)
+    up.start(until="Starting the embedded database", PATH=f"{node.parent}:{os.environ['PATH']}")
+    while not (up.data / "logs" / "initialise.log").exists():
+        time.sleep(0.05)
+    up.end(signal.SIGTERM)
+    assert "Stopping …" in up.said
+    assert up.left_behind() == []
