@@ -141,6 +141,21 @@ async def test_pings_that_redis_lost_are_put_there_again(
     assert await fetch(pool, "select kind, at from pings order by at") == rows
 
 
+async def test_pings_that_are_written_are_not_put_there_again(
+    job: Client, app: Litestar, broker: Broker, redis: aioredis.Redis, way: tuple[Line, Pool], known: UUID
+) -> None:
+    """They would count once all the same; but who never forgets one puts thousands there."""
+    web: Web = app.state.web
+    way[0].hang()
+    assert (await job.get(f"/{known}")).text == "OK"
+    way[0].go_on()
+    await drained(app, broker)
+    await web.intake.copies.settle()
+    await redis.flushall()
+    await web.intake.copies.settle()
+    assert await broker.backlog.pings.count() == 0
+
+
 async def test_a_list_without_room_for_what_may_be_lost_is_written_first(
     job: Client, app: Litestar, broker: Broker, pool: Pool, redis: aioredis.Redis, way: tuple[Line, Pool], known: UUID,
     monkeypatch: pytest.MonkeyPatch,
