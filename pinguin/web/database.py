@@ -18,8 +18,8 @@ from pinguin.lifecycle import cancel
 
 PATIENCE_S = 10.0
 """How long a page waits for a connection and all that it asks of it."""
-DEPTH = 8
-"""Turns of the loop within which all parts of a read have begun, and the parts of parts."""
+DEPTH = 5
+"""Turns of the loop in which all parts of a read begin, and the parts of parts; the first has not sent its statement then."""
 
 T = TypeVar("T")
 
