@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from pinguin.db import connection, make_pool
+from pinguin.embedded.lock import holder
 from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import PinguinError
 from pinguin.first_run import FirstRun
@@ -27,6 +28,8 @@ PROCESSES = ("scheduler", "worker", "web")
 
 async def up(settings: Settings) -> int:
     """Start everything, print one address, stop everything on SIGINT or SIGTERM, whenever they come."""
+    if owner := holder(settings.data):
+        raise PinguinError(f"Pinguin runs already in {settings.data} (process {owner}); `make down` stops it")
     _refuse_taken_port(settings)
     notifier = Notifier()
     stack = EmbeddedStack(settings.data)

@@ -13,6 +13,7 @@ import pytest
 from pinguin.__main__ import COMMANDS, OWN_OPTIONS, parser
 from pinguin.broker import Broker
 from pinguin.db import Pool
+from pinguin.embedded.lock import FolderLock
 from pinguin.settings import Settings
 from tests.conftest import Services
 
@@ -134,6 +135,14 @@ async def test_psql_shows_no_password_to_ps(tmp_path: Path) -> None:
     assert (code, password.strip()) == (0, "PGPASSWORD=hunter2")
     assert "hunter2" not in arguments
     assert "host=127.0.0.1" in arguments
+
+
+async def test_up_says_where_it_runs_already(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path)
+    code, output = await run("up", PINGUIN_DATA_DIR=str(tmp_path))
+    lock.release()
+    words = f"pinguin: Pinguin runs already in {tmp_path} (process {os.getpid()}); `make down` stops it\n"
+    assert (code, output) == (1, words)
 
 
 async def test_up_refuses_a_port_that_is_taken(tmp_path: object) -> None:

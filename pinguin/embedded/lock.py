@@ -56,8 +56,28 @@ class FolderLock:
         return self._try()
 
     def _owner(self) -> int:
-        text = os.pread(self.fd, 20, 0).decode(errors="replace")
-        return int(text) if text.isdigit() else 0
+        return _noted(self.fd)
+
+
+def holder(folder: Path) -> int:
+    """The process whose stack runs in `folder`, or 0."""
+    try:
+        fd = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = _noted(fd)
+        return owner if is_alive(owner) else 0
+    finally:
+        os.close(fd)
+    return 0
+
+
+def _noted(fd: int) -> int:
+    text = os.pread(fd, 20, 0).decode(errors="replace")
+    return int(text) if text.isdigit() else 0
 
 
 def is_alive(pid: int) -> bool:

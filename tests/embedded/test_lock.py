@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pinguin.embedded.lock import FolderLock
+from pinguin.embedded.lock import FolderLock, holder
 from pinguin.errors import PinguinError
 
 
@@ -17,13 +17,16 @@ def test_the_second_is_told_who_is_first(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path)
     with pytest.raises(PinguinError, match=f"{tmp_path}: .*process {os.getpid()}"):
         FolderLock(tmp_path)
+    assert holder(tmp_path) == os.getpid()
     lock.release()
     FolderLock(tmp_path).release()
+    assert holder(tmp_path) == 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_whose_holder_is_gone_is_free(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("1")  # a pid that lives, but no flock
+    assert holder(tmp_path) == 0
     FolderLock(tmp_path).release()
 
 
