@@ -199,7 +199,7 @@ async def test_another_certificate_is_refused_before_anything_is_sent(deliver: D
         ({"url": "https://x/", "body": '{"a": "{{ item.monitor }}"}'}, "body", "is not JSON"),
         ({"url": "https://x/", "body": "{}", "method": "GET"}, "body", "is not sent with GET"),
         ({"url": "https://x/", "parameters": {"a": "{% if %}"}}, "parameters", "line 1"),
-        ({"url": "https://x/", "timeout_s": 0.5}, "timeout_s", ">= 1"),
+        ({"url": "https://x/", "timeout_s": 0.5}, "timeout_s", "must be at least 1"),
         ({"url": "https://x/", "nothing": 1}, "nothing", "is not an option here"),
     ],
 )
