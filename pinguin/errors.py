@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -20,6 +20,16 @@ class InvalidInput(PinguinError):
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = dict(fields)
         super().__init__("; ".join(f"{name}: {message}" for name, message in self.fields.items()))
+
+    @classmethod
+    def raise_for(cls, faults: Iterable[tuple[str, str | None]]) -> None:
+        """Raises it where a field's name comes with words; of several for one the first count."""
+        found: dict[str, str] = {}
+        for name, words in faults:
+            if words:
+                found.setdefault(name, words)
+        if found:
+            raise cls(found)
 
 
 class NotFound(PinguinError):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pinguin.checks.contract import CheckType
+from pinguin.checks.engine.resolve import with_port
 from pinguin.fields.describe import Option, options_of
 
 
@@ -25,8 +26,7 @@ def command_line(kind: CheckType, values: Mapping[str, Any]) -> list[str]:
     rest = dict(values)
     target = str(rest.pop(main_option(kind).name))
     if takes_port(kind) and "port" in rest:
-        port = rest.pop("port")
-        target = f"[{target}]:{port}" if ":" in target else f"{target}:{port}"
+        target = with_port(target, rest.pop("port"))
     words = [kind.name, target]
     for option in options_of(kind.options):
         if option.name in rest:

@@ -164,9 +164,7 @@ class Options(CheckOptions, frozen=True):
             "minimum_serial": "is for SOA alone" if self.minimum_serial and self.record_type != "SOA" else None,
             **wrong_tls(self),
         }
-        found = {name: words for name, words in wrong.items() if words}
-        if found:
-            raise InvalidInput(found)
+        InvalidInput.raise_for(wrong.items())
 
     def target(self) -> str:
         return f"{self.name} {self.record_type}"

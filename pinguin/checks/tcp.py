@@ -29,6 +29,7 @@ from pinguin.checks.contract import CheckOptions, Context, Outcome
 from pinguin.checks.engine import starttls
 from pinguin.checks.engine.dial import dial
 from pinguin.checks.engine.failures import failure_of
+from pinguin.checks.engine.resolve import with_port
 from pinguin.checks.engine.script import SECRET, Step, Talk, as_bytes
 from pinguin.checks.engine.secure import Demand, Secured, secure
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
@@ -107,17 +108,15 @@ class Options(CheckOptions, frozen=True):
     ip_version: IpVersion = "any"
 
     def __post_init__(self) -> None:
-        found = {
+        wrong = {
             "host": wrong_host(self.host),
             "steps": self._wrong_steps(),
             **wrong_tls(self),
         }
-        wrong = {name: words for name, words in found.items() if words}
-        if wrong:
-            raise InvalidInput(wrong)
+        InvalidInput.raise_for(wrong.items())
 
     def target(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return with_port(self.host, self.port)
 
     def goes_to(self) -> Sequence[str]:
         secured = [] if self.tls != "no" else ["in the clear"]

@@ -29,6 +29,7 @@ from pinguin.checks.engine.certificate import now
 from pinguin.checks.engine.chain import BROKEN_HASHES, Link, out_of_order
 from pinguin.checks.engine.dial import dial
 from pinguin.checks.engine.failures import failure_of
+from pinguin.checks.engine.resolve import with_port
 from pinguin.checks.engine.secure import Demand, Secured, TlsVersion, secure
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.findings import Finding, conclude
@@ -144,18 +145,16 @@ class Options(CheckOptions, frozen=True):
     ip_version: IpVersion = "any"
 
     def __post_init__(self) -> None:
-        found = {
+        wrong = {
             "host": wrong_host(self.host),
             "critical_days": self._wrong_days(),
             "fingerprints": self._wrong_fingerprints(),
             **wrong_tls(self),
         }
-        wrong = {name: words for name, words in found.items() if words}
-        if wrong:
-            raise InvalidInput(wrong)
+        InvalidInput.raise_for(wrong.items())
 
     def target(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return with_port(self.host, self.port)
 
     def pins(self) -> list[str]:
         return [plain_fingerprint(each) for each in self.fingerprints]

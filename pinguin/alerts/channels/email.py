@@ -71,9 +71,7 @@ class Options(ChannelOptions, frozen=True):
     verify_tls: Annotated[bool, field("Verify the certificate", "Off: any certificate will do.", advanced=True)] = True
 
     def __post_init__(self) -> None:
-        wrong = {name: words for name, words in _faults(self) if words}
-        if wrong:
-            raise InvalidInput(wrong)
+        InvalidInput.raise_for(_faults(self))
 
     def goes_to(self) -> Sequence[str]:
         anybody = [] if self.verify_tls else ["any certificate"]

@@ -73,9 +73,7 @@ class Options(ChannelOptions, frozen=True):
     ] = 10.0
 
     def __post_init__(self) -> None:
-        wrong = {name: words for name, words in _faults(self) if words}
-        if wrong:
-            raise InvalidInput(wrong)
+        InvalidInput.raise_for(_faults(self))
 
     def target(self) -> str:
         return self.program

@@ -20,6 +20,11 @@ KEPT_S, MOST_KEPT = 60.0, 4096
 FAMILIES = {"any": socket.AF_UNSPEC, "4": socket.AF_INET, "6": socket.AF_INET6}
 
 
+def with_port(host: str, port: int) -> str:
+    """`example.org:443`, `[::1]:443`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """An address to connect to. `sockaddr` is what the socket module takes for `family`."""
@@ -30,8 +35,7 @@ class Address:
 
     def __post_init__(self) -> None:
         # Once: what is written out is every check's.
-        words = f"[{self.ip}]:{self.sockaddr[1]}" if ":" in self.ip else f"{self.ip}:{self.sockaddr[1]}"
-        object.__setattr__(self, "_words", words)
+        object.__setattr__(self, "_words", with_port(self.ip, self.sockaddr[1]))
 
     @property
     def ip(self) -> str:

@@ -9,6 +9,7 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pinguin.checks.engine.resolve import with_port
 from pinguin.checks.engine.stopwatch import Stopwatch
 from pinguin.checks.engine.wire import Wire
 from pinguin.errors import CheckFailed
@@ -32,8 +33,7 @@ class Proxy:
         return b"Basic " + b64encode(f"{self.username}:{self.password}".encode())
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{with_port(self.host, self.port)}"
 
 
 async def tunnel(wire: Wire, proxy: Proxy, host: str, port: int, watch: Stopwatch) -> None:
@@ -47,7 +47,7 @@ async def tunnel(wire: Wire, proxy: Proxy, host: str, port: int, watch: Stopwatc
 
 
 async def _connect(wire: Wire, proxy: Proxy, host: str, port: int) -> None:
-    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    target = with_port(host, port)
     lines = [f"CONNECT {target} HTTP/1.1".encode(), b"Host: " + target.encode()]
     if proxy.authorization:
         lines.append(b"Proxy-Authorization: " + proxy.authorization)

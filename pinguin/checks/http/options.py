@@ -194,12 +194,7 @@ class Options(CheckOptions, frozen=True, dict=True):  # dict: so that cached_pro
     ] = 5_000_000
 
     def __post_init__(self) -> None:
-        found: dict[str, str] = {}
-        for name, words in faults(self):
-            if words:
-                found.setdefault(name, words)
-        if found:
-            raise InvalidInput(found)
+        InvalidInput.raise_for(faults(self))
 
     def target(self) -> str:
         return requests.shown(requests.parse_url(self.url))

@@ -83,9 +83,7 @@ class Options(ChannelOptions, frozen=True):
     timeout_s: Annotated[float, field("Timeout", "For the whole request.", unit="s", ge=1, le=30, advanced=True)] = 10.0
 
     def __post_init__(self) -> None:
-        wrong = {name: words for name, words in _faults(self) if words}
-        if wrong:
-            raise InvalidInput(wrong)
+        InvalidInput.raise_for(_faults(self))
 
     def goes_to(self) -> Sequence[str]:
         url = httpx.URL(self.url)
