@@ -150,6 +150,7 @@ async def ratios(conn: Connection, monitor_id: int, now: datetime) -> dict[str, 
     """By the labels of `pages.uptimes`."""
     lengths = {"day": 1, "week": 7, "month": 30, "year": 365}
     given = {name: now - timedelta(days=days) for name, days in lengths.items()}
+    given["midnight"] = (given["month"] + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     async with conn.cursor(row_factory=class_row(Ratio)) as cursor:
         await cursor.execute(_SQL["ratios"], given | {"monitor": monitor_id}, prepare=False)
         return {ratio.label: ratio for ratio in await cursor.fetchall()}

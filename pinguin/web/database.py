@@ -19,7 +19,7 @@ from pinguin.lifecycle import cancel
 PATIENCE_S = 10.0
 """How long a page waits for a connection and all that it asks of it."""
 DEPTH = 5
-"""Turns of the loop in which all parts of a read begin, and the parts of parts; the first has not sent its statement then."""
+"""Turns of the loop in which the parts of a read begin, and parts of parts. To send a statement takes more."""
 
 T = TypeVar("T")
 

@@ -131,11 +131,16 @@ order by scheduled_at desc
 limit %(most)s
 
 -- name: ratios
--- Checks of the windows of uptimes(): good ones (up, degraded) of the judged ones. Hours up to 30 days, days for the year.
-with h as (
+-- Checks of the windows of uptimes(): good ones (up, degraded) of the judged ones. Hours up to 30 days; for the rest of
+-- the year days, which end at a midnight that the planner knows: it leaves out what would make the newest from hours.
+with h as materialized (
   select bucket, up + degraded as good, up + degraded + down as judged
   from results_hourly
   where monitor_id = %(monitor)s and bucket > %(month)s
+), d as materialized (
+  select up + degraded as good, up + degraded + down as judged
+  from results_daily
+  where monitor_id = %(monitor)s and bucket > %(year)s and bucket < %(midnight)s
 )
 select '24 h' as label, sum(good)::bigint as good, sum(judged)::bigint as judged from h where bucket > %(day)s
 union all
@@ -143,9 +148,8 @@ select '7 d', sum(good)::bigint, sum(judged)::bigint from h where bucket > %(wee
 union all
 select '30 d', sum(good)::bigint, sum(judged)::bigint from h
 union all
-select '1 y', sum(up + degraded)::bigint, sum(up + degraded + down)::bigint
-from results_daily
-where monitor_id = %(monitor)s and bucket > %(year)s
+select '1 y', sum(good)::bigint, sum(judged)::bigint
+from (select good, judged from d union all select good, judged from h where bucket >= %(midnight)s) y
 
 -- name: incidents
 -- Its newest incidents, and what the check saw that made each sure.
