@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pinguin.broker import Broker
 from pinguin.db import Pool, make_pool, migrate
 from pinguin.embedded.stack import EmbeddedStack
-from tests.data_folder import data_folder
+from tests.data_folder import NO_FSYNC, data_folder
 from tests.emptying import EMPTY
 from tests.lanes import (
     pytest_collection,
@@ -67,7 +67,8 @@ async def _services(exit_stack: AsyncExitStack, paths: pytest.TempPathFactory) -
     redis_url = os.environ.get("PINGUIN_TEST_REDIS_URL")
     if not database_url and has_docker():
         return _containers(exit_stack)
-    embedded = await exit_stack.enter_async_context(EmbeddedStack(await data_folder(paths, "stack", migrated=True)))
+    folder = await data_folder(paths, "stack", migrated=True)
+    embedded = await exit_stack.enter_async_context(EmbeddedStack(folder, database_options=NO_FSYNC))
     if database_url:
         return Services(await _own_database(database_url), redis_url or embedded.redis_url)
     return Services(embedded.database_url, embedded.redis_url, embedded)

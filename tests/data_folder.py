@@ -13,6 +13,9 @@ import pytest
 from pinguin.db import migrate
 from pinguin.embedded.stack import EmbeddedStack
 
+NO_FSYNC = ("--no-fsync",)
+"""For databases that are of no use once the tests are over, though the power goes off."""
+
 
 async def data_folder(paths: pytest.TempPathFactory, name: str, *, migrated: bool = False) -> Path:
     """A folder with an empty database in it, or one with our tables: a copy, where making it takes seconds of CPU."""
@@ -34,10 +37,10 @@ async def _databases(shared: Path) -> Path:
     with (shared / "databases.lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         if not made.exists():
-            async with EmbeddedStack(making):
+            async with EmbeddedStack(making, database_options=NO_FSYNC):
                 pass
             await asyncio.to_thread(shutil.copytree, making / "database", making / "empty")
-            async with EmbeddedStack(making) as stack:
+            async with EmbeddedStack(making, database_options=NO_FSYNC) as stack:
                 await migrate(stack.database_url)
             (making / "database").rename(making / "migrated")
             making.rename(made)

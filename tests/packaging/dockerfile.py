@@ -30,7 +30,8 @@ def build(root: Path) -> None:
             source, target = rest.split()
             _copy(source, root / target.lstrip("/") if target.startswith("/") else folder / target)
         elif keyword == "RUN":
-            subprocess.run(below(rest, root), shell=True, cwd=folder, check=True, capture_output=True)
+            command = below(rest, root).replace("pip install", "pip install --no-compile")  # it is when it is imported
+            subprocess.run(command, shell=True, cwd=folder, check=True, capture_output=True)
 
 
 def _copy(source: str, to: Path) -> None:
