@@ -83,6 +83,20 @@ async def test_a_monitor_that_is_added_elsewhere_appears(
             await expect(visit.page.get_by_role("link", name=name)).to_be_visible()
 
 
+async def test_a_monitor_that_is_deleted_elsewhere_is_not_shown_on(
+    chromium: Browser, address: str, pool: Pool, app: Litestar
+) -> None:
+    monitor = await add_monitor(pool, name="shop")
+    async with visiting(chromium, address) as visit:
+        await visit.sign_in()
+        await visit.page.goto(f"/monitors/{monitor}")
+        await expect(visit.page.locator("#live")).to_have_text("Live")
+        await fetch(pool, "update monitors set archived_at = now() where id = %s returning 1", monitor)
+        await app.state.web.broker.announce_change([monitor])
+        await expect(visit.page.locator("h1")).to_have_text("There is nothing here")
+        visit.complaints[:] = [words for words in visit.complaints if "404" not in words]
+
+
 async def test_without_events_the_page_asks_every_15_seconds(chromium: Browser, address: str, pool: Pool) -> None:
     monitor = await add_monitor(pool, name="shop")
     await set_status(pool, monitor, "up")

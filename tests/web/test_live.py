@@ -6,6 +6,7 @@ import html
 import re
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -73,6 +74,24 @@ async def test_a_region_that_is_later_than_another_is_told_too(
         await broker.announce_results([monitor])
         fragment = await events.next("news")
         assert (fragment.count('<tr class="s-up"'), fragment.count('<tr class="s-degraded"')) == (0, 1)
+
+
+@pytest.mark.parametrize("change", ["name = 'store'", "enabled = false", "archived_at = now()"])
+async def test_a_monitors_page_is_drawn_anew_where_it_was_edited_before_its_stream_was_open(
+    live: tuple[str, Litestar], pool: Pool, broker: Broker, change: LiteralString
+) -> None:
+    """Nobody is listening then: while the page is drawn, and while a browser sleeps."""
+    monitor = await add_monitor(pool)
+    ((drawn,),) = await fetch(pool, "select updated_at from monitors")
+    path = f"/live/monitors/{monitor}?mark={quote(drawn.isoformat())}"
+    async with stream(live[0], path, pool) as events:
+        await until_open(live[1], 1)
+        await add_result(pool, monitor, "up")
+        await broker.announce_results([monitor])
+        assert (await events.event())[0] == "news"
+    await fetch(pool, f"update monitors set {change} returning 1")
+    async with stream(live[0], path, pool) as events:
+        assert await events.next("list") == "changed"
 
 
 async def test_streams_end_when_the_process_stops(live: tuple[str, Litestar], pool: Pool) -> None:

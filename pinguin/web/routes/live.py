@@ -84,11 +84,25 @@ async def poll_list(request: Req) -> str:
 @get("/live/monitors/{monitor_id:int}")
 async def live_monitor(request: Req, monitor_id: FromPath[int]) -> ServerSentEvent:
     seen = _Seen(_since(request))
+    stale = await _is_edited(of(request), exists(monitor_id), request.query_params.get("mark"))
 
     async def message(_: list[int]) -> str:
         return text(request, await _monitor_news(request, monitor_id, seen))
 
-    return ServerSentEvent(stream(request, [exists(monitor_id)], message), headers={"X-Accel-Buffering": "no"})
+    return ServerSentEvent(stream(request, [monitor_id], message, stale), headers={"X-Accel-Buffering": "no"})
+
+
+async def _is_edited(web: Web, monitor_id: int, mark: str | None) -> bool:
+    """Whether the monitor was edited or deleted since the page with this mark, the time of its last edit, was drawn."""
+    if mark is None:
+        return False
+    try:
+        async with connection(web.pool) as conn:
+            return mark != (await monitors.get(conn, monitor_id)).updated_at.isoformat()
+    except NotFound:
+        return True
+    except Unavailable:
+        return False
 
 
 @get("/live/monitors/{monitor_id:int}/rows")

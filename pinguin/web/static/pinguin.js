@@ -170,8 +170,18 @@ function onlyNew(event) {
   for (const row of fragment.querySelectorAll("tr[data-check]")) if (there.has(row.dataset.check)) row.remove();
 }
 
+// A monitor that somebody deleted is not shown on as it was.
+function gone(event) {
+  const { xhr, target } = event.detail;
+  if (xhr.status !== 404 || target.id !== "page") return;
+  event.detail.shouldSwap = true;
+  event.detail.isError = false;
+  event.detail.selectOverride = ".fault";
+}
+
 function startLive() {
   document.addEventListener("htmx:oobBeforeSwap", onlyNew);
+  document.addEventListener("htmx:beforeSwap", gone);
   document.addEventListener("htmx:sseOpen", () => { connected = true; sayLive(); });
   for (const name of ["htmx:sseError", "htmx:sseClose"]) {
     document.addEventListener(name, () => { connected = false; setTimeout(sayLive, 3000); });
