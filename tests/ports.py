@@ -8,9 +8,13 @@ from contextlib import suppress
 from itertools import cycle
 
 _FIRST, _EACH = 20_000, 4_000
-"""Below 32768: above, the connections of other tests leave their TIME_WAIT. Each process of a run has its own."""
+"""Below 32768: above, the connections of other tests leave their TIME_WAIT. Three processes of a run have ports of
+their own."""
 _process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 3
-_ports = cycle(range(_FIRST + _process * _EACH, _FIRST + (_process + 1) * _EACH))
+_own = list(range(_FIRST + _process * _EACH, _FIRST + (_process + 1) * _EACH))
+_begin = os.getpid() * 97 % _EACH
+"""Runs at the same time begin at different ones: between a look and its use a port may be taken."""
+_ports = cycle(_own[_begin:] + _own[:_begin])
 
 
 def free_port() -> int:

@@ -313,7 +313,13 @@ async def test_a_name_server_that_hangs_is_given_up(
     """A name server that never answers cannot be had on loopback without the machine's own settings: the look-up waits
     for us instead."""
     true = socket.getaddrinfo
-    slow = lambda host, *rest: release.wait(60) and [] if host == "slow.example" else true(host, *rest)  # noqa: E731
+
+    def slow(host: str, *rest: Any) -> Any:
+        if host != "slow.example":
+            return true(host, *rest)
+        release.wait(60)
+        return []
+
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     begun = time.monotonic()
     outcome = (

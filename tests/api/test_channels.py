@@ -47,11 +47,11 @@ async def test_a_channel_is_made_changed_and_deleted(owner: Program, pool: Pool)
 
 async def test_a_saved_secret_goes_nowhere_else(owner: Program) -> None:
     made = await owner.done("POST", "/channels", HOOK)
-    moved = {"options": {"url": "http://127.0.0.2:9/hook"}}
+    moved: dict[str, dict[str, str | None]] = {"options": {"url": "http://127.0.0.2:9/hook"}}
     answer = await owner.sent("PATCH", f"/channels/{made['id']}", moved)
     assert answer.status_code == 422
     assert "must be typed again" in answer.json()["errors"]["options.headers"]
-    moved["options"]["headers"] = None  # type: ignore[assignment]
+    moved["options"]["headers"] = None
     assert (await owner.done("PATCH", f"/channels/{made['id']}", moved))["secrets"] == ["url"]
 
 

@@ -10,6 +10,7 @@ from pinguin.people import Role
 from tests.factory import fetch
 from tests.store.pushing import add_push, age, judge, ping, token
 from tests.web.conftest import Client, person, signed_in
+from tests.web.test_editing import base
 
 FORM = {"type": "push", "name": "Backup", "options.schedule": "cron", "options.expression": "0 3 * * *",
         "options.zone": "Europe/Berlin", "options.grace_s": "1800", "failure_threshold": "1",
@@ -47,9 +48,7 @@ async def test_wrong_options_are_said_beside_their_fields(client: Client, pool: 
 async def test_an_edit_keeps_the_address_and_another_type_loses_it(client: Client, pool: Pool) -> None:
     monitor_id = await add_push(pool)
     known = await token(pool, monitor_id)
-    page = (await client.get(f"/monitors/{monitor_id}/edit")).text
-    base = {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("version", "updated_at")}  # type: ignore[index]
-    await client.submit(f"/monitors/{monitor_id}/edit", FORM | {"monitor": str(monitor_id)} | base)
+    await client.submit(f"/monitors/{monitor_id}/edit", FORM | await base(client, monitor_id))
     assert await token(pool, monitor_id) == known
     assert (await client.get(f"/{known}")).text == "OK"
 
