@@ -7,7 +7,8 @@
 -- pinguin:queue:REGION   list        jobs, id:slot:version:attempt; LPUSH at the head, BRPOP from the tail
 -- pinguin:inflight       hash        id@REGION -> q or t (queued, taken) and the job; one job a monitor and region
 -- pinguin:leases         sorted set  id@REGION -> expiry of its job's lease (milliseconds since 1970)
--- pinguin:counters       hash        how many jobs were pushed, missed, overlapping, stale, superseded, reaped; results spilled, lost
+-- pinguin:counters       hash        how many jobs were pushed, missed, overlapping, stale, superseded, reaped; how many
+--                                    results were spilled, lost, and told to people as lost (lost_told)
 -- pinguin:leader         string      fencing token of the leader, with an expiry
 -- pinguin:epoch          integer     the last fencing number given out
 -- pinguin:spill          sorted set  results that wait for Postgres, as JSON -> number, in the order of their slots

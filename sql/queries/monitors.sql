@@ -64,7 +64,8 @@ select m.id, m.name, m.type, m.target, m.options, m.interval_s, m.timeout_s, m.r
     where d.monitor_id = m.id and other.archived_at is null order by lower(other.name)) as depends_on,
   m.passive, m.enabled, m.version, m.created_at, m.updated_at,
   shown_status(s.status, w.until is not null)::text as status, s.status::text as real_status,
-  w.until as maintenance_until, s.since, s.reason, s.message, s.latency_ms, s.last_slot, s.failures, s.successes, i.started_at as incident_started_at
+  w.until as maintenance_until, s.since, s.reason, s.message, s.latency_ms, s.last_slot, s.failures, s.successes,
+  i.started_at as incident_started_at
 from monitors m
 join monitor_states s on s.monitor_id = m.id
 left join incidents i on i.id = s.incident_id
