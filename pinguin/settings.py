@@ -45,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(pattern=r"^$|^https?://\S+$", description="where people open these pages; for the links in alerts"),
     ] = ""
-    data_dir: Annotated[str, Meta(description="where the embedded stack keeps its data")] = "data"
+    data_dir: Annotated[str, Meta(min_length=1, description="where the embedded stack keeps its data")] = "data"
     setup_token: Annotated[
         str,
         Meta(
@@ -223,6 +223,8 @@ def _shown(name: str, text: str) -> str:
 def _complaint(name: str, error: msgspec.ValidationError) -> str:
     if name == "secret_key":
         return "must have 16 characters or more"
+    if name == "data_dir":
+        return "must name a folder"
     if name in ("setup_token", "ping_key"):
         return "must be 16 characters or more: letters, digits, - and _"
     return str(error).replace("Expected", "must be", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import sys
 from typing import Any
@@ -30,7 +31,7 @@ async def up(settings: Settings) -> int:
     """Start everything, print one address, stop everything on SIGINT or SIGTERM, whenever they come."""
     if owner := holder(settings.data):
         raise PinguinError(f"Pinguin runs already in {settings.data} (process {owner}); `make down` stops it")
-    _refuse_taken_port(settings)
+    _refuse_taken_ports(settings)
     notifier = Notifier()
     stack = EmbeddedStack(settings.data)
     with stop_on_signal() as stop:
@@ -101,11 +102,14 @@ def _grace(settings: Settings) -> float:
 
 
 def _environment(settings: Settings, name: str) -> dict[str, str]:
-    """Two processes cannot listen on one port."""
-    port = settings.health_port
-    if port and name == "worker":
-        settings = msgspec.structs.replace(settings, health_port=port % 65535 + 1)
+    if name == "worker":
+        settings = msgspec.structs.replace(settings, health_port=_worker_health_port(settings))
     return settings.environment()
+
+
+def _worker_health_port(settings: Settings) -> int:
+    """Two processes cannot listen on one port. 0: none."""
+    return settings.health_port % 65535 + 1 if settings.health_port else 0
 
 
 def _say(line: str) -> None:
@@ -122,18 +126,23 @@ def _for_people(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _refuse_taken_port(settings: Settings) -> None:
-    """Another program on our port would answer in our place."""
-    family = socket.AF_INET6 if ":" in settings.web_host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.web_host, settings.web_port))
-        except OSError as error:
-            raise PinguinError(
-                f"cannot listen on {settings.web_host}:{settings.web_port} ({error.strerror}); "
-                "stop what uses it, or set PINGUIN_WEB_PORT to another port"
-            ) from None
+def _refuse_taken_ports(settings: Settings) -> None:
+    """Another program on our port would answer in our place, or keep a process of ours from starting."""
+    health, worker = settings.health_port, _worker_health_port(settings)
+    wanted = [("WEB", settings.web_host, settings.web_port)]
+    wanted += [("HEALTH", settings.health_host, port) for port in (health, worker) if port]
+    with contextlib.ExitStack() as held:  # all at once: they may not be the same either
+        for name, host, port in wanted:
+            probe = held.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                probe.listen()
+            except OSError as error:
+                advice = f"stop what uses it, or set PINGUIN_{name}_PORT to another port"
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    advice = f"set PINGUIN_{name}_HOST to an address of this machine"
+                raise PinguinError(f"cannot listen on {host}:{port} ({error.strerror}); {advice}") from None
 
 
 async def _answers(address: str) -> None:

@@ -16,6 +16,7 @@ from pinguin.db import Pool
 from pinguin.embedded.lock import FolderLock
 from pinguin.settings import Settings
 from tests.conftest import Services
+from tests.ports import free_port
 
 
 async def run(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -57,6 +58,7 @@ def test_the_help_of_a_command_has_a_lesson(name: str, capsys: pytest.CaptureFix
         (["worker", "--fast"], {}, "unrecognized arguments: --fast"),
         (["worker"], {"PINGUIN_WEB_PORT": "x"}, "pinguin: PINGUIN_WEB_PORT='x': must be"),
         (["up"], {"PINGUIN_WEB_PROT": "1"}, "PINGUIN_WEB_PROT is not a setting"),
+        (["up"], {"PINGUIN_DATA_DIR": ""}, "PINGUIN_DATA_DIR='': must name a folder"),
     ],
 )
 async def test_a_mistake_gets_a_clear_sentence(
@@ -150,5 +152,13 @@ async def test_up_refuses_a_port_that_is_taken(tmp_path: object) -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         code, output = await run("up", PINGUIN_WEB_PORT=str(port), PINGUIN_DATA_DIR=str(tmp_path))
-    assert code == 1
-    assert "set PINGUIN_WEB_PORT to another port" in output
+        assert code == 1
+        assert "set PINGUIN_WEB_PORT to another port" in output
+        free = {"PINGUIN_WEB_PORT": str(free_port()), "PINGUIN_DATA_DIR": str(tmp_path)}
+        for health in (port, port - 1):  # the worker has the next one
+            code, output = await run("up", **free, PINGUIN_HEALTH_PORT=str(health))
+            assert (code, "set PINGUIN_HEALTH_PORT to another port" in output) == (1, True)
+    code, output = await run("up", **free, PINGUIN_HEALTH_PORT=free["PINGUIN_WEB_PORT"])
+    assert (code, "set PINGUIN_HEALTH_PORT to another port" in output) == (1, True)
+    code, output = await run("up", **free, PINGUIN_WEB_HOST="no.such.invalid")
+    assert (code, "set PINGUIN_WEB_HOST to an address of this machine" in output) == (1, True)
