@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from psycopg.rows import class_row, dict_row
@@ -20,6 +20,8 @@ _SQL = queries("history")
 
 Grain = Literal["raw", "hourly", "daily"]
 """Where numbers come from."""
+SETTLING = timedelta(days=2)
+"""Older days are written down, as the policy of `results_daily` has it; younger ones the view makes of hours."""
 Place = tuple[datetime, str | None]
 """A slot (or hour, or day) and a region of it: after which row a page or part begins."""
 
@@ -95,9 +97,13 @@ class Hour:
         return self.up_s / known if known else None
 
 
-async def charted(conn: Connection, window: Window) -> list[tuple[Any, ...]]:
+async def charted(conn: Connection, window: Window, now: datetime) -> list[tuple[Any, ...]]:
     """Rows for `put_together`."""
-    cursor = await conn.execute(_SQL[f"chart_{window.grain}"], window.parameters(), prepare=False)
+    given = window.parameters()
+    if window.grain == "daily":
+        midnight = (now.astimezone(UTC) - SETTLING).replace(hour=0, minute=0, second=0, microsecond=0)
+        given["settled"] = max(window.origin, min(midnight, window.ending))
+    cursor = await conn.execute(_SQL[f"chart_{window.grain}"], given, prepare=False, binary=True)
     return await cursor.fetchall()
 
 

@@ -82,7 +82,7 @@ async def read(conn: Connection, monitor: Monitor, view: View, now: datetime, ra
     # Runs of jobs take hours, for which the roll-ups have no bins; and there are few of them.
     window = view.window(monitor.id, monitor.interval_s, "raw" if monitor.passive else grain)
     rows, spans, account = await all_of(
-        history.charted(conn, window),
+        history.charted(conn, window, now),
         _shades(conn, monitor.id, window, now),
         history.account(conn, monitor.id, view.since, view.until),
     )

@@ -37,17 +37,28 @@ cross join lateral (select
 where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
 
 -- name: chart_daily
--- The same from daily roll-ups.
+-- The same from daily roll-ups, and from hourly ones of the last days: the view would make those days of them, which
+-- takes longer than to put them together.
+with r as (
+  select bucket, checks, up, degraded, down, latency_count, dns_ms_sum, connect_ms_sum, tls_ms_sum, first_byte_ms_sum,
+    transfer_ms_sum, latency_ms_min, latency_ms_max, latency_histogram
+  from results_daily
+  where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(settled)s
+  union all
+  select bucket, checks, up, degraded, down, latency_count, dns_ms_sum, connect_ms_sum, tls_ms_sum, first_byte_ms_sum,
+    transfer_ms_sum, latency_ms_min, latency_ms_max, latency_histogram
+  from results_hourly
+  where monitor_id = %(monitor)s and bucket >= %(settled)s and bucket < %(ending)s
+)
 select
   time_bucket(%(bucket_s)s * interval '1 second', bucket, origin => %(origin)s::timestamptz) as at,
   checks::bigint, (up + degraded)::bigint, down::bigint, latency_count::bigint, dns_ms_sum, connect_ms_sum, tls_ms_sum,
   first_byte_ms_sum, transfer_ms_sum, used.lowest,
   case when latency_count > 0 then latency_histogram[used.lowest:used.highest]::text end
-from results_daily
+from r
 cross join lateral (select
   least(greatest(floor((ln(latency_ms_min::double precision) + 2) * 240 / 14)::integer + 1, 1), 241) as lowest,
   greatest(least(floor((ln(latency_ms_max::double precision) + 2) * 240 / 14)::integer + 3, 242), 2) as highest) used
-where monitor_id = %(monitor)s and bucket >= %(origin)s and bucket < %(ending)s
 
 -- name: spans
 -- Which status it had when, within a window, to shade the chart.

@@ -238,7 +238,7 @@ async def test_every_bucket_of_a_chart_is_as_its_checks_were(
     origin = ending - timedelta(seconds=bucket_s * math.ceil(days * 86400 / bucket_s + 1))
     async with pool.connection() as conn:
         window = Window(monitor, origin, ending, bucket_s, grain)
-        buckets, total = history.put_together(window, await history.charted(conn, window))
+        buckets, total = history.put_together(window, await history.charted(conn, window, NOW))
     grouped: dict[datetime, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         grouped[origin + (row["at"] - origin) // timedelta(seconds=bucket_s) * timedelta(seconds=bucket_s)].append(row)

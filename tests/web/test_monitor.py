@@ -246,7 +246,7 @@ async def test_hourly_percentiles_are_those_of_the_histogram_functions(pool: Poo
         )
         now = datetime.now(UTC)
         window = asked({"range": "7d"}, ZoneInfo("UTC"), now).window(monitor, 540, "hourly")
-        buckets, total = history.put_together(window, await history.charted(conn, window))
+        buckets, total = history.put_together(window, await history.charted(conn, window, now))
     expected = await fetch(
         pool,
         """select bucket, sum(latency_count)::bigint, histogram_percentile(histogram_sum(latency_histogram), 0.5),
