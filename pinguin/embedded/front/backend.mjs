@@ -11,8 +11,8 @@ import { BASE_SQL } from './settings.mjs'
 
 const STACK = 16 * 2 ** 20
 // How long a function runs before V8 optimises it, a hundred times its own measure: a few are so large, and run so often while a
-// database is opened, that their optimising was more than half of what an opening costs. What runs on is optimised all the same.
-const TIERING_BUDGET = 200_000_000
+// database is made or opened, that their optimising was half of what that costs. What runs on is optimised all the same.
+v8.setFlagsFromString('--wasm-tiering-budget=200000000')
 const REPORTED = [
   'server_version', 'server_encoding', 'client_encoding', 'DateStyle', 'TimeZone', 'IntervalStyle', 'integer_datetimes',
   'standard_conforming_strings', 'is_superuser', 'session_authorization', 'in_hot_standby', 'default_transaction_read_only',
@@ -43,7 +43,6 @@ function moveStack(module) {
 }
 
 export async function open(dataDir, { fsync }) {
-  v8.setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`)
   const pglite = await PGlite.create({ dataDir, database: 'postgres', ...options(fsync) })
   moveStack(pglite.Module)
   await pglite.exec("SET max_stack_depth = '1GB'")
