@@ -1,12 +1,15 @@
 -- name: beats
 -- The last results of each monitor, for the bars. The window keeps a long-paused monitor from reading every chunk; since
 -- is the longest of these windows, as a time that the planner knows: it leaves out all older chunks. Maintenance is
--- first put together by whom it is for: there are few such, and thousands of results.
+-- first put together by whom it is for, of those wanted: there are few such, and thousands of results.
 with scopes as materialized (
-  select w.everything, w.settled, w.tags, w.monitor_ids, range_agg(w.during) as windows
-  from maintenance_windows w
-  where w.during && tstzrange(%(since)s, now(), '[]')
-  group by w.everything, w.settled, w.tags, w.monitor_ids
+  select w.everything, w.settled, w.tags, w.windows, array(
+    select id from unnest(w.monitor_ids) named (id) join unnest(%(monitors)s::bigint[]) wanted (id) using (id)) as ids
+  from (
+    select w.everything, w.settled, w.tags, w.monitor_ids, range_agg(w.during) as windows
+    from maintenance_windows w
+    where w.during && tstzrange(%(since)s, now(), '[]')
+    group by w.everything, w.settled, w.tags, w.monitor_ids) w
 )
 select b.*, coalesce(b.scheduled_at <@ planned.windows, false) as maintained
 from unnest(%(monitors)s::bigint[]) wanted (id)
@@ -14,7 +17,7 @@ join monitors m on m.id = wanted.id
 cross join lateral (
   select range_agg(s.windows) as windows
   from scopes s
-  where s.everything or m.id = any(s.monitor_ids) or not s.settled and m.tags && s.tags) planned
+  where s.everything or m.id = any(s.ids) or not s.settled and m.tags && s.tags) planned
 cross join lateral (
   select r.monitor_id, r.scheduled_at, r.region, r.status::text as status, r.reason, r.message, r.latency_ms
   from results r
