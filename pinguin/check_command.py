@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import re
@@ -66,11 +67,16 @@ async def check(words: Sequence[str], guard: Guard | None = None) -> int:
         for name, message in wrong.fields.items():
             print(f"pinguin check: {_flag(name, words[0])}: {printable(message)}", file=sys.stderr)
         return BAD_OPTIONS
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal of Latin-1 has no bars
+        sys.stdout.reconfigure(errors="replace")
     try:
         return await _run(kind, options, arguments, guard)
-    except BrokenPipeError:  # whoever read along (head, less) has seen enough
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        if isinstance(error, BrokenPipeError):  # whoever read along (head, less) has seen enough
+            return 128 + signal.SIGPIPE
+        print(f"pinguin check: cannot print: {error.strerror}", file=sys.stderr)
+        return EXIT[Status.UNKNOWN]
 
 
 def _understood(made: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
@@ -280,7 +286,7 @@ async def _run(kind: CheckType, options: CheckOptions, arguments: argparse.Names
 
 def _shown(kind: CheckType, options: CheckOptions, report: Report, arguments: argparse.Namespace) -> str:
     if arguments.json:
-        return json.dumps(plain(kind, options, report), ensure_ascii=False)
+        return json.dumps(plain(kind, options, report), ensure_ascii=sys.stdout.encoding.lower() != "utf-8")
     if arguments.repeat > 1:
         return _line(report)
     return "\n".join(table(kind, options, report))

@@ -30,7 +30,7 @@ async def pinguin(*words: str, stdin: str = "", **environment: str) -> tuple[int
     output, errors = await asyncio.wait_for(process.communicate(stdin.encode()), 150)
     assert process.returncode is not None
     assert "Traceback" not in errors.decode()
-    return process.returncode, output.decode(), errors.decode()
+    return process.returncode, output.decode(errors="replace"), errors.decode()
 
 
 async def here(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -54,6 +54,19 @@ async def test_a_reader_who_has_seen_enough_ends_it_quietly() -> None:
         output, errors = await process.communicate()
     assert output.startswith(b"UP")
     assert errors == b""
+
+
+async def test_a_terminal_without_our_letters_and_a_full_disk_are_no_outage() -> None:
+    async with serving(answering(page("grün ☃".encode()))) as port:
+        words = ["http", f"http://127.0.0.1:{port}/", "--keyword", "ü", "--conditions", "body contains ☃"]
+        plain = await pinguin(*words, PYTHONIOENCODING="latin-1")
+        code, output, _ = await pinguin(*words, "--json", PYTHONIOENCODING="ascii")
+        command = f"{sys.executable} -m pinguin check tcp 127.0.0.1:{port} >/dev/full"
+        process = await asyncio.create_subprocess_shell(command, stderr=asyncio.subprocess.PIPE)
+        _, errors = await process.communicate()
+    assert (plain[0], code, process.returncode) == (0, 0, 3)
+    assert json.loads(output)["evidence"]["conditions"][0]["condition"] == "body contains ☃"
+    assert errors == b"pinguin check: cannot print: No space left on device\n"
 
 
 async def test_a_page_that_is_up() -> None:
