@@ -282,16 +282,6 @@ async def test_a_database_that_only_reads_loses_no_result(
     assert await fetch(pool, "select count(*) from results") == [(1,)]
 
 
-async def test_one_drains_at_a_time_and_for_as_long_as_it_likes(broker: Broker) -> None:
-    assert await broker.backlog.results.may_drain("a", 0.5)
-    assert await broker.backlog.results.may_drain("a", 60)
-    await asyncio.sleep(0.6)
-    assert not await broker.backlog.results.may_drain("b", 60)
-    assert await broker.backlog.results.may_drain("a", 0.4)
-    await asyncio.sleep(0.5)
-    assert await broker.backlog.results.may_drain("b", 0.4)
-
-
 async def test_a_drainer_that_dies_leaves_the_rest_to_another(pool: Pool, broker: Broker) -> None:
     shop = await add_monitor(pool)
     await Spill(broker, "dead", 1000).put([result(shop, 60 * n) for n in range(5)])
