@@ -73,6 +73,14 @@ def test_a_changed_lock_is_installed_with_its_hashes_and_then_ourselves(installe
     assert installed.run("scripts/venv", "embedded") == (0, "")
 
 
+@pytest.mark.parametrize(("lock", "times"), [("embedded", 1), ("dev", 0)])
+def test_what_another_user_may_run_is_compiled(installed: Workshop, lock: str, times: int) -> None:
+    (installed.folder / "requirements" / f"{lock}.lock").write_text(f"{lock}==2\n")
+    code, _ = installed.run("scripts/venv", lock)
+    assert code == 0
+    assert sum(call.startswith("python -m compileall") for call in installed.calls) == times
+
+
 def test_dev_holds_everything_that_embedded_holds(installed: Workshop) -> None:
     shutil.copy(installed.folder / "requirements" / "dev.lock", installed.folder / ".venv")
     (installed.folder / ".venv" / "embedded.lock").unlink()
