@@ -207,6 +207,7 @@ async def test_a_secret_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None
         (["http", "http://x/", "--headers", "X: \udcff"], "word 4 is no text in UTF-8"),
         (["http", "http://x/", "--body", "@"], "--body: needs a file behind the @"),
         (["http", "http://exa mple.org/"], "url: has a host that is not a valid name or address"),
+        (["http", ""], "url: must not be empty"),
         (["tcp", "x" * 254 + ":1"], "host: must have at most 253 characters"),
         (["http", "http://x/"] + ["--conditions", "status < 400"] * 31, "--conditions: must have at most 30 entries"),
         (["tcp", "http://x", "--port", "1"], "host: must be a name or an address alone"),

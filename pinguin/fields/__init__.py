@@ -111,6 +111,8 @@ def in_words(message: str, kind: Any) -> str:
     elif bound:
         kind, length, sign, limit = bound.groups()
         text = f"must {'have' if length else 'be'} {_AT[sign]} {limit}{_COUNTED.get(kind, '')}"
+        if length and (sign, limit) == (">=", "1"):
+            text = "must not be empty"
     text = text.replace("Expected", "must be", 1).replace("`", "")
     item = path.rstrip("`")
     return text + (f" (item {item})" if item else "")
