@@ -6,49 +6,49 @@ times as long to rank their bins as Python does.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from math import exp
+from operator import add
 from typing import Any
 
 from pinguin.store.charted import Bucket, Latency
 
 PERCENTILES = (0.5, 0.95, 0.99)
-PHASES = 5
-FIELDS = [each.name for each in fields(Latency)]
+
+_MIDDLES = [exp(-2 + 14 / 240 * min(max(place - 1.5, 0), 240)) for place in range(245)]
+"""Milliseconds in the middle of the bin at each place; the first place is 1."""
 
 
 @dataclass(slots=True)
 class _Sum:
     """counts: checks, fine, down, good. phases: milliseconds of the good ones. bins: how many are in each, by place."""
 
-    counts: list[int] = field(default_factory=lambda: [0] * 4)
-    phases: list[float | None] = field(default_factory=lambda: [None] * PHASES)
-    bins: dict[int, int] = field(default_factory=dict)
+    counts: list[int]
+    phases: list[float | None]
+    bins: dict[int, int]
 
-    def add(self, counts: Sequence[int], phases: Sequence[float | None], bins: Iterable[tuple[int, int]]) -> None:
-        self.counts = [a + b for a, b in zip(self.counts, counts, strict=True)]
+    def add(self, counts: Iterable[int], phases: Sequence[float | None], bins: Iterable[tuple[int, int]]) -> None:
+        self.counts = list(map(add, self.counts, counts))
         self.phases = [a if b is None else b if a is None else a + b for a, b in zip(self.phases, phases, strict=True)]
         for place, n in bins:
             self.bins[place] = self.bins.get(place, 0) + n
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> list[Any]:
         """Those of `Latency`."""
         good = self.counts[3]
         means = [total / good if good and total is not None else None for total in self.phases]
-        return dict(zip(FIELDS, (*self.counts, *self._percentiles(), *means), strict=True))
+        return [*self.counts, *self._percentiles(), *means]
 
     def _percentiles(self) -> list[float | None]:
-        places, total = sorted(self.bins), sum(self.bins.values())
-        found: list[float | None] = []
-        seen, place, rest = 0, 0, iter(places)
-        for fraction in PERCENTILES if total else ():
-            while seen < fraction * total:
-                place = next(rest)
-                seen += self.bins[place]
-            found.append(exp(-2 + 14 / 240 * min(max(place - 1.5, 0), 240)))  # the middle of the bin
-        return found or [None] * len(PERCENTILES)
+        places = sorted(self.bins)
+        seen = list(accumulate([self.bins[place] for place in places]))
+        if not seen:
+            return [None] * len(PERCENTILES)
+        return [_MIDDLES[places[bisect_left(seen, fraction * seen[-1])]] for fraction in PERCENTILES]
 
 
 def put_together(rows: Iterable[Sequence[Any]]) -> tuple[list[Bucket], Latency]:
@@ -59,13 +59,15 @@ def put_together(rows: Iterable[Sequence[Any]]) -> tuple[list[Bucket], Latency]:
     """
     by_bucket: dict[datetime, _Sum] = {}
     for at, *row in rows:
-        if (found := by_bucket.get(at)) is None:
-            found = by_bucket[at] = _Sum()
-        found.add(row[:4], row[4:9], _bins(row[9], row[10]))
-    whole = _Sum()
+        counts, phases, bins = row[:4], row[4:9], _bins(row[9], row[10])
+        if found := by_bucket.get(at):
+            found.add(counts, phases, bins)
+        else:
+            by_bucket[at] = _Sum(counts, phases, dict(bins))
+    whole = _Sum([0] * 4, [None] * 5, {})
     for each in by_bucket.values():
         whole.add(each.counts, each.phases, each.bins.items())
-    return [Bucket(at=at, **each.fields()) for at, each in sorted(by_bucket.items())], Latency(**whole.fields())
+    return [Bucket(*[*each.fields(), at]) for at, each in sorted(by_bucket.items())], Latency(*whole.fields())
 
 
 def _bins(lowest: int, text: str | None) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -105,7 +106,9 @@ def _row(day: Day, address: Markup) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def _quoted(moment: datetime) -> str:
+    """As an address has it. Midnights are the same on many pages."""
     return stamp(moment).replace(":", "%3A")
 
 
