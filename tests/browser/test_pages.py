@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 from pinguin.db import Pool, connection
 from tests.browser import history
 from tests.browser.conftest import visiting
-from tests.factory import add_monitor, add_result, fetch, set_status
+from tests.factory import add_incident, add_monitor, add_result, fetch, set_status
 
 SHORT = 2.0
 """Days of history for the screenshots of every run; those in the docs have thirty."""
@@ -223,3 +223,29 @@ async def test_a_keyboard_is_enough(chromium: Browser, address: str, pool: Pool)
                 break
         await page.keyboard.press("Enter")
         await expect(page.locator("h1")).to_have_text("shop")
+
+
+async def test_keys_walk_incidents_and_what_is_down(chromium: Browser, address: str, pool: Pool) -> None:
+    for name in ("shop", "mail"):
+        await add_incident(pool, await add_monitor(pool, name=name))
+    await fetch(pool, "update monitor_states set status = 'down', since = now() returning 1")
+    async with visiting(chromium, address) as visit:
+        await visit.sign_in()
+        page = visit.page
+        await page.goto("/incidents")
+        first, second = (page.locator(".incident").nth(place) for place in (0, 1))
+        for key, focused in (("j", first), ("j", second), ("k", first)):
+            await page.keyboard.press(key)
+            await expect(focused.locator(".line a")).to_be_focused()
+        await page.keyboard.press("x")
+        await expect(first.locator("input")).to_be_checked()
+        await expect(second.locator("input")).not_to_be_checked()
+        await page.keyboard.press("g")
+        await page.keyboard.press("d")
+        await page.wait_for_url("**/")
+        await expect(page.locator("#dash-down .trouble")).to_have_count(2)
+        await page.keyboard.press("j")
+        await expect(page.locator("#dash-down .trouble .line a").first).to_be_focused()
+        await page.keyboard.press("g")
+        await page.keyboard.press("s")
+        await page.wait_for_url("**/sql")
