@@ -122,6 +122,7 @@ async def _ask(
         "excuses": _json(excuses),
         "reruns": counted["reaped"] + cost.reruns,
         "overlaps": counted["overlapping"],
+        "drops": counted["overlapping"] + counted["missed"] + counted["stale"],
         "story": list(fault.story),
         "edge": EDGE,
         "dark_start": _moment(cost.dark[0]) if cost.dark else None,

@@ -5,6 +5,7 @@
 -- excuses          jsonb, list of {start, end, monitors}: slots in [start, end) of these monitors (null: all) may be lost
 -- reruns           jobs that were handed out again because nobody finished them
 -- overlaps         slots that dispatch passed over, and counted, because the job before was still leased
+-- drops            these, and all others that were dropped and counted
 -- story            what every monitor that was checked in the dark is to go through, such as {down,up}
 -- dark_start, dark_end   the time in which every result says something else than up, and none outside of it
 -- edge             how far off, in seconds, that time may be
@@ -100,4 +101,4 @@ select expected, stored, lost - held, forgiven, held,
   array(select distinct code from pipeline_incidents where started_at >= %(start)s order by 1) as pipeline
 from counted, twice
 -- What is excused may have been counted too.
-cross join lateral (select least(counted.single, greatest(0, %(overlaps)s - forgiven))::bigint as held) h
+cross join lateral (select least(counted.single, %(overlaps)s, greatest(0, %(drops)s - forgiven))::bigint as held) h

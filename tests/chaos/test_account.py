@@ -41,6 +41,7 @@ async def account(pool: Pool, monitor: int, connections: int = len(SLOTS), **giv
         "excuses": Jsonb([]),
         "reruns": 0,
         "overlaps": 0,
+        "drops": 0,
         "story": [],
         "edge": EDGE,
         "dark_start": None,
@@ -81,13 +82,14 @@ async def test_a_lost_slot_is_seen_unless_it_is_excused(pool: Pool, shop: int) -
 async def test_a_slot_that_was_passed_over_and_counted_is_held_not_lost(pool: Pool, shop: int) -> None:
     """As the result of the second before was not committed yet."""
     await record(pool, [result(shop, -1), *history(shop, missing=[5, 9])])
-    found = await account(pool, shop, 18, overlaps=2)
+    found = await account(pool, shop, 18, overlaps=2, drops=2)
     assert (complaints(found), found.lost, found.held) == ([], 0, 2)
-    found = await account(pool, shop, 18, overlaps=1)
+    found = await account(pool, shop, 18, overlaps=1, drops=1)
     assert (found.lost, found.held) == (1, 1)
     assert complaints(found) == ["1 results lost", "5 s: 1 lost", "9 s: 1 lost"]
-    assert (await account(pool, shop, 18, overlaps=2, excuses=excuse(5, 6))).held == 1
-    assert (await account(pool, shop, 18, overlaps=1, excuses=excuse(5, 6))).lost == 1
+    assert (await account(pool, shop, 18, overlaps=2, drops=2, excuses=excuse(5, 6))).held == 1
+    assert (await account(pool, shop, 18, overlaps=1, drops=1, excuses=excuse(5, 6))).lost == 1
+    assert (await account(pool, shop, 18, overlaps=1, drops=2, excuses=excuse(5, 6))).held == 1
 
 
 @pytest.mark.parametrize("missing", [[5, 6], [0], [19]])
@@ -95,20 +97,20 @@ async def test_a_gap_and_what_is_at_the_edge_is_lost_though_it_was_counted(
     pool: Pool, shop: int, missing: list[int]
 ) -> None:
     await record(pool, [result(shop, -1), *history(shop, missing=missing)])
-    assert (await account(pool, shop, 18, overlaps=99)).lost == len(missing)
+    assert (await account(pool, shop, 18, overlaps=99, drops=99)).lost == len(missing)
 
 
 async def test_a_monitor_of_two_seconds_is_never_held(pool: Pool) -> None:
     shop = await add_monitor(pool, interval_s=2, timeout_s=1, failure_threshold=1)
     ((phase,),) = await fetch(pool, "select slot_phase(%s, 2)", shop)
     await record(pool, [result(shop, second) for second in range(phase - 2, 20, 2) if second != 6 + phase])
-    found = await account(pool, shop, 9, overlaps=99)
+    found = await account(pool, shop, 9, overlaps=99, drops=99)
     assert (found.expected, found.lost, found.held) == (10, 1, 0)
 
 
 async def test_what_was_lost_is_told_with_what_was_counted_meanwhile(pool: Pool, shop: int) -> None:
     await record(pool, [result(shop, -1), *history(shop, missing=[5, 6])])
-    found = await account(pool, shop, 18, overlaps=2)
+    found = await account(pool, shop, 18, overlaps=2, drops=2)
     counted = {"missed": 0, "overlapping": 2}
     assert Trial("fault", 0, found, counted=counted).complaints[-1] == "counted meanwhile: 2 overlapping"
 
