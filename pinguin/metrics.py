@@ -144,6 +144,7 @@ class PipelineMetrics(Collector):
         yield GaugeMetricFamily("pinguin_scheduled_monitors", "Monitors in the schedule", seen.scheduled)
         yield GaugeMetricFamily("pinguin_leases", "Jobs handed out and not yet committed", seen.leased)
         yield GaugeMetricFamily("pinguin_spilled_results", "Results that wait in Redis for the database", seen.spilled)
+        yield GaugeMetricFamily("pinguin_kept_pings", "Pings that wait in Redis for the database", seen.pings)
         yield _by_region("pinguin_queue_jobs", "Jobs in a region's queue", seen.queued)
         oldest = {region: seen.oldest_s.get(region, 0.0) for region in seen.queued}
         yield _by_region("pinguin_queue_oldest_seconds", "Age of the oldest job in a region's queue", oldest)

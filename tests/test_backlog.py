@@ -6,9 +6,11 @@ import asyncio
 from datetime import timedelta
 
 import redis.asyncio as aioredis
+from prometheus_client import CollectorRegistry, generate_latest
 
 from pinguin.broker import Broker
 from pinguin.broker.backlog import KeptPings, SpilledResults
+from pinguin.metrics import PipelineMetrics
 
 Entry = tuple[bool, int, str]
 
@@ -77,6 +79,15 @@ async def test_pings_wait_in_the_order_in_which_they_came(broker: Broker) -> Non
     assert began - timedelta(milliseconds=1) <= times[0]
     assert times[-1] <= await broker.now()
     assert [text for _, text, _ in await pings.peek(2)] == ["b", "a:c"]
+
+
+async def test_metrics_tell_how_many_of_both_wait(broker: Broker) -> None:
+    await broker.backlog.results.keep(results(60, 120), 10)
+    await broker.backlog.pings.keep("one", 10)
+    registry = CollectorRegistry()
+    await PipelineMetrics(registry, broker).refresh()
+    told = generate_latest(registry).decode().splitlines()
+    assert {"pinguin_spilled_results 2.0", "pinguin_kept_pings 1.0"} <= set(told)
 
 
 async def test_pings_are_forgotten_from_the_front_alone(broker: Broker) -> None:

@@ -15,7 +15,8 @@ COUNTED = ("pushed", "missed", "overlapping", "stale", "superseded", "reaped", "
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """queued: jobs by region; oldest_s: seconds since the slot of the one that is next there.
+    """spilled: results, and pings, that wait for Postgres. queued: jobs by region; oldest_s: seconds since the slot of
+    the one that is next there.
 
     workers: how many live, by region. counters: one for each of `COUNTED`.
     """
@@ -23,6 +24,7 @@ class Pipeline:
     scheduled: int
     leased: int
     spilled: int
+    pings: int
     queued: dict[str, int]
     oldest_s: dict[str, float]
     workers: dict[str, int]
@@ -35,8 +37,9 @@ async def look(client: aioredis.Redis, seen_within_s: float) -> Pipeline:
     with away():
         async with _pipe(client) as pipe:
             pipe.time().hvals(keys.DEFINITIONS).zrange(keys.WORKERS, 0, -1, withscores=True)
-            pipe.zcard(keys.SCHEDULE).zcard(keys.LEASES).zcard(keys.SPILL).hgetall(keys.COUNTERS).get(keys.LEADER)
-            (seconds, _), definitions, seen, scheduled, leased, spilled, counters, leader = await pipe.execute()
+            pipe.zcard(keys.SCHEDULE).zcard(keys.LEASES).zcard(keys.SPILL).llen(keys.PINGS)
+            pipe.hgetall(keys.COUNTERS).get(keys.LEADER)
+            (seconds, _), definitions, seen, scheduled, leased, spilled, pings, counters, leader = await pipe.execute()
         living = [name.partition("/")[0] for name, at in seen if at >= seconds - seen_within_s]
         regions = {region for text in definitions for region in text.rpartition(":")[2].split(",")}
         regions |= {name.partition("/")[0] for name, _ in seen}
@@ -49,6 +52,7 @@ async def look(client: aioredis.Redis, seen_within_s: float) -> Pipeline:
         scheduled,
         leased,
         spilled,
+        pings,
         dict(zip(sorted(regions), found[::2], strict=True)),
         {region: float(seconds - keys.parse_job(tail, region).slot) for region, tail in tails.items()},
         {region: living.count(region) for region in regions},
