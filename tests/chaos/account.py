@@ -27,8 +27,8 @@ EDGE = timedelta(seconds=0.3)
 class Account:
     """The answer. started_s, recorded_s: 99th percentile after the slot.
 
-    held: slots that were passed over, and counted, as the result before was not committed yet. Where the machine is so
-    busy that start and commit together take longer than a second, that is so of single slots a second apart.
+    held: slots that were passed over, and counted, as the result before was not committed yet: where the machine is so
+    busy that start and commit together take longer than a second. One of a monitor, of those of one second.
     """
 
     expected: int

@@ -12,8 +12,8 @@
 with excuse as materialized (
   select * from jsonb_to_recordset(%(excuses)s) as e (start timestamptz, "end" timestamptz, monitors bigint[])
 ),
-slot as materialized (
-  select s.monitor_id, s.scheduled_at, r.status, r.recorded_at,
+seen as (
+  select s.monitor_id, s.region, s.scheduled_at, r.status, r.recorded_at,
     -- by the worker's clock, unless that is hours away
     case when r.started_at between s.scheduled_at and s.scheduled_at + interval '30 minutes'
       then r.started_at else r.scheduled_at end as started_at,
@@ -21,19 +21,25 @@ slot as materialized (
       select from excuse e
       where s.scheduled_at >= e.start and s.scheduled_at < e."end"
         and (e.monitors is null or s.monitor_id = any(e.monitors))) as excused,
-    -- of a monitor of one second, between two that were checked: what a commit of a second costs, and no more
     r.status is null and m.interval_s = 1
-      and lag(r.status) over one is not null and lead(r.status) over one is not null as single
+      and lag(r.status) over one is not null and lead(r.status) over one is not null as alone
   from expected_slots(%(start)s, %(end)s) s
   join monitors m on m.id = s.monitor_id
   left join results r on (r.monitor_id, r.scheduled_at, r.region) = (s.monitor_id, s.scheduled_at, s.region)
   window one as (partition by s.monitor_id, s.region order by s.scheduled_at)
 ),
+slot as materialized (
+  select *,
+    -- the only one of a monitor of one second, between two that were checked: what a commit of a second costs, no more
+    alone and not excused
+      and count(*) filter (where status is null and not excused) over (partition by monitor_id, region) = 1 as single
+  from seen
+),
 counted as (
   select count(*) as expected, count(status) as stored,
     count(*) filter (where status is null and not excused) as lost,
     count(*) filter (where status is null and excused) as forgiven,
-    count(*) filter (where single and not excused) as single,
+    count(*) filter (where single) as single,
     percentile_cont(0.99) within group (order by extract(epoch from started_at - scheduled_at)) as started_s,
     percentile_cont(0.99) within group (order by extract(epoch from recorded_at - scheduled_at)) as recorded_s,
     count(*) filter (where case
