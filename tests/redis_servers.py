@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -12,21 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import trustme
 
+from tests.lacking import lacks
 from tests.ports import free_port
 
 
 def redis_server() -> str:
     """Debian's redis-server, which knows TLS and Sentinel. CI must have it; a laptop may not."""
-    found = shutil.which("redis-server")
-    if found is not None:
-        return found
-    complaint = "redis-server is missing: scripts/need redis-server"
-    if os.environ.get("CI"):
-        pytest.fail(complaint)
-    pytest.skip(complaint)
+    return shutil.which("redis-server") or lacks("redis-server is missing: scripts/need redis-server")
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from pinguin.web.hub import Hub
 from pinguin.web.list_news import ListNews
 from pinguin.web.service import Web
 from tests.conftest import Services
+from tests.lacking import lacks
 from tests.web.conftest import PASSWORD, SECRET_KEY, account, cheap, open_pool, pool
 from tests.web.streams import served
 
@@ -47,10 +47,7 @@ FOUR: Looks = (*THREE, ("dark", PHONE))
 def _chromium() -> str:
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     found = next((path for path in map(shutil.which, names) if path), None)
-    if found is None:
-        words = "Chromium is missing; install it: apt-get install chromium, or brew install --cask chromium"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(words)
-    return found
+    return found or lacks("Chromium is missing; install it: apt-get install chromium, or brew install --cask chromium")
 
 
 @pytest.fixture(scope="session")

@@ -17,19 +17,25 @@ from pinguin.checks.engine.volley import Volley
 from pinguin.errors import CheckFailed, InvalidInput
 from pinguin.model import Status
 from tests.checks.conftest import Check
+from tests.lacking import lacks
 
-pings = pytest.mark.skipif(icmp_permission() is not None, reason="this machine allows no pings")
+
+@pytest.fixture
+def allowed() -> None:
+    if icmp_permission() is not None:
+        lacks("this machine allows no pings")
 
 
-def _may_forge() -> bool:
+@pytest.fixture
+def forging() -> None:
     try:
         socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close()
     except OSError:
-        return False
-    return True
+        lacks("a router's report can only be forged with CAP_NET_RAW")
 
 
-raw_pings = pytest.mark.skipif(not _may_forge(), reason="a router's report can only be forged with CAP_NET_RAW")
+pings = pytest.mark.usefixtures("allowed")
+raw_pings = pytest.mark.usefixtures("forging")
 
 
 @pings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
-import pytest
+
+from tests.lacking import lacks
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -74,11 +74,7 @@ async def bare(socket: Path, *, greet: bool = True) -> AsyncIterator[Bare]:
 
 
 def psql_or_skip() -> str:
-    """On a laptop without psql the test is skipped; in CI that would hide that it never ran."""
-    psql = shutil.which("psql")
-    if psql is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("psql is not installed")
-    return psql
+    return shutil.which("psql") or lacks("psql is missing: scripts/need psql")
 
 
 async def psql(url: str, *words: str, typed: str = "") -> tuple[int, str, str]:
