@@ -20,7 +20,7 @@ _SQL = queries("history")
 
 Grain = Literal["raw", "hourly", "daily"]
 """Where numbers come from."""
-SETTLING = timedelta(days=2)
+SETTLING = timedelta(days=1)
 """Older days are written down, as the policy of `results_daily` has it; younger ones the view makes of hours."""
 Place = tuple[datetime, str | None]
 """A slot (or hour, or day) and a region of it: after which row a page or part begins."""
