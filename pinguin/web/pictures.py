@@ -42,6 +42,13 @@ _MARKS: Mapping[str, Markup] = {
 }
 _ICON = Pattern('<svg class="icon i-%s" viewBox="0 0 20 20" width="%s" height="%s" aria-hidden="true">%s</svg>')
 _BADGE = Pattern('<span class="badge s-%s">%s%s</span>')
+_PHASE = Pattern('<rect class="p-%s" x="%s" y="0" width="%s" height="8"><title>%s</title></rect>')
+_PHASES = Pattern(
+    '<svg class="phases" role="img" aria-label="%s" viewBox="0 0 100 8" preserveAspectRatio="none" width="120"'
+    ' height="8">%s</svg>'
+)
+_LEGEND = Pattern('<ul class="legend">%s</ul>')
+_ENTRY = Pattern('<li><i class="p-%s"></i>%s <b>%s</b></li>')
 _WORDS = {name: name.replace("_", " ") for name in PHASES}
 
 
@@ -62,17 +69,10 @@ def phases(pieces: Sequence[Piece]) -> Markup:
     if not pieces:
         return Markup()
     words = [f"{_WORDS[name]} {latency(ms)}" for name, ms, _, _ in pieces]
-    drawn = [
-        f'<rect class="p-{name}" x="{start}" y="0" width="{width}" height="8"><title>{said}</title></rect>'
-        for (name, _, start, width), said in zip(pieces, words, strict=True)
-    ]
-    return Markup(  # noqa: S704 — numbers, and words of ours
-        f'<svg class="phases" role="img" aria-label="{", ".join(words)}" viewBox="0 0 100 8"'
-        f' preserveAspectRatio="none" width="120" height="8">{"".join(drawn)}</svg>'
-    )
+    drawn = [_PHASE(name, start, width, said) for (name, _, start, width), said in zip(pieces, words, strict=True)]
+    return _PHASES(", ".join(words), Markup("").join(drawn))
 
 
 def legend(pieces: Sequence[Piece]) -> Markup:
     """What `phases` shows, in words."""
-    rows = [f'<li><i class="p-{name}"></i>{_WORDS[name]} <b>{latency(ms)}</b></li>' for name, ms, _, _ in pieces]
-    return Markup(f'<ul class="legend">{"".join(rows)}</ul>')  # noqa: S704 — numbers, and words of ours
+    return _LEGEND(Markup("").join([_ENTRY(name, _WORDS[name], latency(ms)) for name, ms, _, _ in pieces]))

@@ -56,10 +56,10 @@ class Days:
         """A row a day, today first, each leading to the day on `page`. own_zone: what the address asks for, or ""."""
         kept = f"&zone={quote(own_zone, safe='')}" if own_zone else ""
         rows = [
-            _row(day, escape(f"{page}?from={_quoted(view.since)}&to={_quoted(view.until)}{kept}#chart"))
+            _row(day, f"{page}?from={_quoted(view.since)}&to={_quoted(view.until)}{kept}#chart")
             for day, view in reversed(self.rows)
         ]
-        return Markup("".join(rows))  # noqa: S704 — escaped, all of them
+        return Markup("").join(rows)
 
 
 def draw(found: Sequence[Day], zone: ZoneInfo) -> Days:
@@ -93,17 +93,17 @@ def kind(day: Day) -> str:
     return "brief" if day.uptime > 0.99 else "long" if day.uptime > 0.9 else "down"
 
 
+_ROW = Pattern(
+    '<tr><td><a id="day-%s" href="%s">%s</a></td><td class="right">%s</td><td class="right">%s</td>'
+    '<td class="right">%s</td><td class="grow">%s</td></tr>'
+)
 _WORST = Pattern('<a href="/incidents/%s">%s</a>, %s')
 
 
-def _row(day: Day, address: Markup) -> str:
+def _row(day: Day, address: str) -> Markup:
     worst = _WORST(day.incident_id, day.message or day.reason, duration(day.seconds)) if day.incident_id else ""
     down = duration(None if day.uptime is None else day.down_s)
-    return (
-        f'<tr><td><a id="day-{day.day}" href="{address}">{day.day}</a></td>'
-        f'<td class="right">{percent(day.uptime)}</td><td class="right">{down}</td>'
-        f'<td class="right">{number(day.incidents)}</td><td class="grow">{worst}</td></tr>'
-    )
+    return _ROW(day.day, address, day.day, percent(day.uptime), down, number(day.incidents), worst)
 
 
 @lru_cache(maxsize=1024)
