@@ -24,6 +24,8 @@ QUEUE_LATE_S = 15.0
 PATIENCE = timedelta(seconds=20)
 """How long after a new leader, or an outage, workers may take to come and to bring their results."""
 UNWATCHED = timedelta(seconds=30)
+HUNG_S = 2.0
+"""How long the database may keep one look waiting before that is an outage, in which results waited in Redis."""
 
 
 @dataclass(slots=True)
@@ -38,11 +40,13 @@ async def watch(broker: Broker, pool: Pool, token: str, memory: Memory) -> None:
 
     Raises `FencedOut` when another leads: what an emptied Redis shows its old leader is no evidence.
     """
-    began = asyncio.get_running_loop().time()
-    counters = await broker.counters()
-    spilled = counters.get("spilled", 0)
+    clock = asyncio.get_running_loop().time
+    began = looked = clock()
+    spilled = await _spilled(broker)
+    if memory.spilled is None:
+        memory.spilled = spilled
     # Results that were in again before anybody looked are an outage all the same.
-    waited = 0 if memory.spilled is None else spilled - memory.spilled
+    waited = spilled - memory.spilled
     while True:
         async with connection(pool, within_s=30) as conn:
             regions = await upkeep.regions(conn)
@@ -50,8 +54,11 @@ async def watch(broker: Broker, pool: Pool, token: str, memory: Memory) -> None:
             open_ago = await push.open_ago(conn)
         if gap:
             _log.error("pipeline_unwatched", seconds=round(gap.total_seconds()))
-            began = asyncio.get_running_loop().time()
-        settled = asyncio.get_running_loop().time() - began >= PATIENCE.total_seconds()
+            began = clock()
+        if clock() - looked > WATCH_S + HUNG_S:
+            waited = await _spilled(broker) - memory.spilled
+        looked = clock()
+        settled = looked - began >= PATIENCE.total_seconds()
         lost = await broker.backlog.results.untold_loss()
         problems = await _look(broker, regions, waited, lost, settled)
         if settled:
@@ -59,11 +66,16 @@ async def watch(broker: Broker, pool: Pool, token: str, memory: Memory) -> None:
         if await broker.leader() != token:
             raise FencedOut("the pipeline belongs to a newer leader")
         waited = 0
-        memory.spilled = (await broker.counters()).get("spilled", 0)
+        memory.spilled = await _spilled(broker)
         # Results that still wait for the database are evidence: nobody is quiet before they are in.
         mark = settled and not any(problem.code == "spilled" for problem in problems)
         await _raise(broker, pool, problems, as_of if mark else None, lost)
         await asyncio.sleep(WATCH_S)
+
+
+async def _spilled(broker: Broker) -> int:
+    """How many results were ever spilled."""
+    return (await broker.counters()).get("spilled", 0)
 
 
 async def _look(broker: Broker, regions: Sequence[str], waited: int, lost: int, settled: bool) -> list[Problem]:

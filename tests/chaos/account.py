@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tests.chaos.faults import Cost, Fault
-from tests.chaos.system import System
+from tests.chaos.system import OWED, System
 
 ACCOUNT = (Path(__file__).parent / "account.sql").read_text()
 
@@ -84,6 +84,7 @@ class Trial:
 async def trial(system: System, fault: Fault, hold_s: float, lead_s: float = 5, tail_s: float = 10) -> Trial:
     """Do it to a healthy system, wait until it is healthy again, and ask."""
     await system.healthy(time.time())
+    await system.until(OWED)
     start = await _between_seconds(lead=lead_s)
     before = await system.broker.counters()
     cost = await fault.inject(system, hold_s)

@@ -47,6 +47,8 @@ HEALTHY = """
 select count(*) = %s from monitor_states join monitors on id = monitor_id
 where status = 'up' and last_slot > %s - make_interval(secs => interval_s)
 """
+OWED = "select max(valid_from) + interval '5 seconds' < now() from monitor_versions"
+"""As `expected_slots` has it: of a version that has just begun, checks are made that nobody waits for."""
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 

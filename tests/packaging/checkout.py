@@ -50,5 +50,6 @@ class Workshop:
         return process.returncode, output
 
     def _environment(self, variables: dict[str, str]) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PINGUIN_", "MAKE"))}
+        theirs = ("PINGUIN_", "MAKE", "ARGS")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
         return {**inherited, "PATH": f"{self._bin}:{os.environ['PATH']}", **variables}

@@ -109,6 +109,21 @@ async def test_results_that_were_in_again_before_anybody_looked_are_said(pool: P
     assert memory.spilled == 5
 
 
+async def test_results_that_waited_while_the_database_kept_a_look_waiting_are_said(
+    pool: Pool, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HUNG_S", 1)
+    async with watching(broker, pool):
+        async with connection(pool) as conn, conn.transaction():
+            await conn.execute("lock table pipeline_watch")
+            await Spill(broker, "w", 1000).put([result(1, n) for n in range(5)])
+            await broker.backlog.results.forget([number for _, number in await broker.backlog.results.peek(10)])
+            await asyncio.sleep(1.5)
+        await looked(pool)
+        found = await fetch(pool, "select message from pipeline_incidents where code = 'spilled'")
+        assert found == [("5 results waited in Redis for the database",)]
+
+
 async def test_what_was_decided_before_the_database_stood_still_is_not_true_after_it(pool: Pool) -> None:
     shop = await add_monitor(pool, interval_s=1, timeout_s=1)
     await record(pool, [result(shop, 60)])
