@@ -22,6 +22,7 @@ from tests.data_folder import NO_FSYNC, data_folder
 from tests.emptying import EMPTY
 from tests.lanes import (
     pytest_collection,
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_runtest_setup,
     pytest_xdist_make_scheduler,
@@ -29,6 +30,7 @@ from tests.lanes import (
 
 __all__ = [
     "pytest_collection",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_runtest_setup",
     "pytest_xdist_make_scheduler",
@@ -99,10 +101,9 @@ def _containers(exit_stack: AsyncExitStack) -> Services:
 @pytest.fixture
 async def pool(stack: Services) -> AsyncIterator[Pool]:
     """An open pool on an empty database."""
-    async with await psycopg.AsyncConnection.connect(stack.database_url, autocommit=True) as conn:
-        await conn.execute("set client_min_messages = warning")
-        await conn.execute(EMPTY)
     async with make_pool(stack.database_url, 4) as opened:
+        async with opened.connection() as conn:
+            await conn.execute(EMPTY)
         yield opened
 
 

@@ -15,6 +15,7 @@ declare
   relation record;
   filled boolean;
 begin
+  set local client_min_messages = warning;
   for relation in
     select coalesce(c.user_view_name, h.table_name) as name
     from _timescaledb_catalog.hypertable h

@@ -7,6 +7,7 @@ The tests in a real browser come next, and short files last.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 from contextlib import suppress
@@ -72,6 +73,13 @@ def pytest_collection(session: pytest.Session) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: 0 if item.nodeid.startswith(WAITING) else 1 if item.nodeid.startswith(LONG) else 2)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays until the end: it need not be looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

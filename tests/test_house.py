@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import pinguin
 
@@ -84,6 +83,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Rooms that are not named (the command line and what it calls, the embedded stack, the demo) may import anything."""
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "node_modules" not in path.parts)
+STATEMENT = re.compile(
+    r"\s*(select|insert into|update|delete from|create|alter|call)\s[\s\S]*\b(from|into|set|table)\b"
+)
 
 
 def room(path: Path) -> str:
@@ -91,9 +93,14 @@ def room(path: Path) -> str:
     return first.removesuffix(".py")
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def imported_rooms(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -106,38 +113,33 @@ def imported_rooms(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_what_it_may(path: Path) -> None:
-    mine = room(path)
-    if mine in MAY_IMPORT:
-        assert imported_rooms(path) <= MAY_IMPORT[mine] | {mine}
+def statements(path: Path) -> list[str]:
+    words = [node.value for node in nodes(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [each for each in words if "\n" not in each.strip() and each.islower() and STATEMENT.match(each)]
 
 
 def test_every_room_of_the_table_is_there() -> None:
     assert set(MAY_IMPORT) <= {room(path) for path in FILES}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_redis_keys_stand_in_the_broker_alone(path: Path) -> None:
-    if room(path) != "broker":
-        assert not re.search(r"pinguin:[a-z]", path.read_text())
+def test_a_room_imports_only_what_it_may() -> None:
+    tabled = [path for path in FILES if room(path) in MAY_IMPORT]
+    beyond = {path: imported_rooms(path) - MAY_IMPORT[room(path)] - {room(path)} for path in tabled}
+    assert {path: rooms for path, rooms in beyond.items() if rooms} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_sql_stands_in_sql_files(path: Path) -> None:
+def test_redis_keys_stand_in_the_broker_alone() -> None:
+    others = [path for path in FILES if room(path) != "broker"]
+    assert [path for path in others if re.search(r"pinguin:[a-z]", path.read_text())] == []
+
+
+def test_sql_stands_in_sql_files() -> None:
     """db.py keeps the migrations' own books; every other statement has a name in sql/queries/."""
-    if path.name == "db.py":
-        return
-    statement = re.compile(
-        r"\s*(select|insert into|update|delete from|create|alter|call)\s[\s\S]*\b(from|into|set|table)\b"
-    )
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value.strip():
-            assert not (node.value.islower() and statement.match(node.value)), node.value
+    found = {path: statements(path) for path in FILES}
+    assert {path.name for path, words in found.items() if words} <= {"db.py"}, found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_nothing_waits_in_a_task_group(path: Path) -> None:
+def test_nothing_waits_in_a_task_group() -> None:
     """On Python 3.11.2 (Debian 12) a group whose task failed leaves its parent as good as cancelled: the timeout around
     it raises CancelledError in place of TimeoutError."""
-    assert "TaskGroup(" not in path.read_text()
+    assert [path for path in FILES if "TaskGroup(" in path.read_text()] == []

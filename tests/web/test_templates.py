@@ -28,9 +28,10 @@ def test_no_template_has_a_script_or_a_style_in_it(path: Path) -> None:
     assert not re.search(r"(src|href|action)=\"(https?:)?//", text)
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_every_template_compiles(path: Path) -> None:
-    environment().get_template(str(path.relative_to(WEB / "templates")))
+def test_every_template_compiles() -> None:
+    made = environment()
+    for path in TEMPLATES:
+        made.get_template(str(path.relative_to(WEB / "templates")))
 
 
 def test_vendored_files_are_what_their_packages_carried() -> None:
