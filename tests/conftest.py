@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 import redis.asyncio as aioredis
@@ -35,6 +36,9 @@ __all__ = [
     "pytest_runtest_setup",
     "pytest_xdist_make_scheduler",
 ]
+
+hypothesis.settings.register_profile("new examples", derandomize=False, deadline=None)
+hypothesis.settings.load_profile("new examples")  # on CI too, where it would take the same ones each time
 
 DATABASE_IMAGE = "timescale/timescaledb:2.23.1-pg17"
 REDIS_IMAGE = "valkey/valkey:8.1-alpine"

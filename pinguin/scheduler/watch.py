@@ -55,8 +55,9 @@ async def watch(broker: Broker, pool: Pool, token: str, memory: Memory) -> None:
         if gap:
             _log.error("pipeline_unwatched", seconds=round(gap.total_seconds()))
             began = clock()
+        spilled = await _spilled(broker)
         if clock() - looked > WATCH_S + HUNG_S:
-            waited = await _spilled(broker) - memory.spilled
+            waited = spilled - memory.spilled
         looked = clock()
         settled = looked - began >= PATIENCE.total_seconds()
         lost = await broker.backlog.results.untold_loss()
@@ -65,11 +66,10 @@ async def watch(broker: Broker, pool: Pool, token: str, memory: Memory) -> None:
             problems += await _look_at_pushes(broker, open_ago)
         if await broker.leader() != token:
             raise FencedOut("the pipeline belongs to a newer leader")
-        waited = 0
-        memory.spilled = await _spilled(broker)
         # Results that still wait for the database are evidence: nobody is quiet before they are in.
         mark = settled and not any(problem.code == "spilled" for problem in problems)
         await _raise(broker, pool, problems, as_of if mark else None, lost)
+        waited, memory.spilled = 0, spilled  # only now: it is written down
         await asyncio.sleep(WATCH_S)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tests.chaos.faults import Cost, Fault
-from tests.chaos.system import OWED, System
+from tests.chaos.system import NO_PROBLEM, OWED, System
 
 ACCOUNT = (Path(__file__).parent / "account.sql").read_text()
 
@@ -85,6 +85,7 @@ async def trial(system: System, fault: Fault, hold_s: float, lead_s: float = 5, 
     """Do it to a healthy system, wait until it is healthy again, and ask."""
     await system.healthy(time.time())
     await system.until(OWED)
+    await system.until(NO_PROBLEM, (list(fault.raises),))
     start = await _between_seconds(lead=lead_s)
     before = await system.broker.counters()
     cost = await fault.inject(system, hold_s)
@@ -93,6 +94,7 @@ async def trial(system: System, fault: Fault, hold_s: float, lead_s: float = 5, 
     healed = time.time()
     end = await _between_seconds(after=tail_s)
     await system.healthy(end)
+    await system.raised(fault.raises, start)
     await asyncio.sleep(1)  # for what a worker does that stood still
     after = await system.broker.counters()
     counted = {name: after.get(name, 0) - (0 if fault.forgets else before.get(name, 0)) for name in COUNTED}

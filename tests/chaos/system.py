@@ -49,6 +49,9 @@ where status = 'up' and last_slot > %s - make_interval(secs => interval_s)
 """
 OWED = "select max(valid_from) + interval '5 seconds' < now() from monitor_versions"
 """As `expected_slots` has it: of a version that has just begun, checks are made that nobody waits for."""
+NO_PROBLEM = "select not exists (select from pipeline_incidents where ended_at is null and code = any(%s))"
+"""An incident that is open already would go on, and not be a new one."""
+RAISED = "select count(distinct code) from pipeline_incidents where code = any(%s) and started_at >= %s"
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
@@ -121,6 +124,14 @@ class System:
         while await self.broker.backlog.results.count():
             assert time.monotonic() < deadline, "results still wait for the database"
             await asyncio.sleep(0.2)
+
+    async def raised(self, codes: Sequence[str], since: float, within_s: float = 20) -> None:
+        """Wait until the pipeline's watch, which looks every few seconds, has raised these, or should have."""
+        deadline = time.monotonic() + within_s
+        while (await self.ask(RAISED, (list(codes), datetime.fromtimestamp(since, UTC))))[0][0] < len(codes):
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.3)
 
     async def jobs_in_flight(self) -> set[str]:
         """Every job that is leased now, as `id@REGION job`."""
