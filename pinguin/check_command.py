@@ -218,7 +218,7 @@ def _value(option: Option, value: Any) -> Any:
         case "list":
             return [_text(each) for each in value]
         case "pairs":
-            return dict(map(_name_and_value, value))
+            return _pairs(value)
         case "text":
             # Editors end a file with a line break, which belongs to no password.
             return _text(value).rstrip("\r\n") if option.secret else _text(value)
@@ -240,6 +240,15 @@ def _text(value: str) -> str:
         except UnicodeDecodeError:
             raise ValueError(f"{value[1:]} is no text in UTF-8") from None
     return value
+
+
+def _pairs(lines: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in map(_name_and_value, lines):
+        if name in found:
+            raise ValueError(f"{name} is given twice; leave one of them")
+        found[name] = value
+    return found
 
 
 def _name_and_value(line: str) -> tuple[str, str]:

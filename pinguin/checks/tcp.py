@@ -111,6 +111,7 @@ class Options(CheckOptions, frozen=True):
         wrong = {
             "host": wrong_host(self.host),
             "steps": self._wrong_steps(),
+            "secret": self._wrong_secret(),
             **wrong_tls(self),
         }
         InvalidInput.raise_for(wrong.items())
@@ -135,6 +136,15 @@ class Options(CheckOptions, frozen=True):
             self.script()
         except ValueError as error:
             return str(error)
+        return None
+
+    def _wrong_secret(self) -> str | None:
+        sent = [self.send, *(line for line in self.steps if line.strip().startswith("send"))]
+        used = any(SECRET in words for words in sent)
+        if used and not self.secret:
+            return f"is required: it is what {SECRET} stands for in what is sent"
+        if self.secret and not used:
+            return f"is sent nowhere: write {SECRET} where it is to be sent, or leave it empty"
         return None
 
 

@@ -276,7 +276,7 @@ def _typed(kind: inspect.Type, text: str) -> Any:
         case inspect.ListType():
             return [_typed(kind.item_type, line.strip()) for line in text.splitlines() if line.strip()]
         case inspect.DictType():
-            return dict(_pair(place, line) for place, line in enumerate(text.splitlines(), 1) if line.strip())
+            return _pairs(text)
         case inspect.UnionType():
             return _union(kind, text)
         case _:
@@ -287,6 +287,18 @@ def _number(text: str, kind: type[int] | type[float], words: str) -> int | float
     if not re.fullmatch(r"[+-]?\d{1,15}" if kind is int else r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})", text.strip()):
         raise ValueError(words)
     return kind(text)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Raises ValueError, also where a name is there twice: only the last one would count."""
+    found: dict[str, str] = {}
+    for place, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            name, value = _pair(place, line)
+            if name in found:
+                raise ValueError(f"must have each name once; line {place} has {name[:60]} again")
+            found[name] = value
+    return found
 
 
 def _pair(place: int, line: str) -> tuple[str, str]:

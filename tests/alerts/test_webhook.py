@@ -194,6 +194,7 @@ async def test_another_certificate_is_refused_before_anything_is_sent(deliver: D
         ({"url": "https://x/", "headers": {"a b": "c"}}, "headers", "not a valid header name"),
         ({"url": "https://x/", "headers": {"A": "c\r\nX: y"}}, "headers", "line break"),
         ({"url": "https://x/", "headers": {"Content-Length": "1"}}, "headers", "is set by Pinguin"),
+        ({"url": "https://x/", "headers": {"X-A": "1", "x-a": "2"}}, "headers", "X-A and x-a are the same one"),
         ({"url": "https://x/", "headers": {"x-pinguin-signature": "1"}}, "headers", "is set by Pinguin"),
         ({"url": "https://x/", "body": "{{ nobody }}"}, "body", "line 1: there is no 'nobody'"),
         ({"url": "https://x/", "body": '{"a": "{{ item.monitor }}"}'}, "body", "is not JSON"),

@@ -65,6 +65,7 @@ PROBLEMS = [
     ("no JSON", "POST", "/monitors", b'{"name": ', {"content-type": "application/json"}, 400),
     ("not UTF-8", "POST", "/monitors", b'{"name": "\xff"}', {"content-type": "application/json"}, 400),
     ("deep", "POST", "/monitors", b"[" * 100_000, {"content-type": "application/json"}, 400),
+    ("twice", "POST", "/monitors", b'{"name": "a", "name": "b"}', {"content-type": "application/json"}, 422),
     ("a list", "POST", "/monitors", b"[]", {"content-type": "application/json"}, 422),
     ("a form", "POST", "/monitors", b"name=x", {"content-type": "application/x-www-form-urlencoded"}, 415),
     ("too large", "POST", "/monitors", b" " * 1_000_001, {"content-type": "application/json"}, 413),
@@ -95,6 +96,12 @@ async def test_every_error_is_a_problem(
     assert problem["detail"]
     if status == 422:
         assert problem["errors"]
+
+
+async def test_what_is_given_twice_is_named_wherever_it_is(owner: Program) -> None:
+    body = b'{"options": {"url": "http://127.0.0.1/", "headers": {"X-Key": "1", "A": "", "X-Key": "2"}}, "name": "x"}'
+    answer = await owner.request("POST", f"{BASE}/monitors", content=body, headers={"content-type": "application/json"})
+    assert answer.json()["errors"] == {"options.headers.X-Key": "is given twice; leave one of them"}
 
 
 async def test_every_wrong_field_is_named_at_once(owner: Program) -> None:

@@ -38,6 +38,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("headers", {"headers": {"X Key": "a"}}),
     ("headers", {"headers": {"X-Key\n": "a"}}),
     ("headers", {"headers": {"Content-Length": "3"}}),
+    ("headers", {"headers": {"X-Key": "a", "x-key": "b"}}),
     ("headers", {"headers": {"Authorization": "x"}, "username": "me"}),
     ("username", {"username": "a:b"}),
     ("keyword", {"keyword": "x", "method": "HEAD"}),
@@ -106,6 +107,14 @@ def test_a_bad_option_is_refused_by_its_name(name: str, options: dict[str, Any])
         check_type("http").parse(whole)
 
     assert list(refused.value.fields) == [name]
+
+
+def test_a_header_that_is_there_twice_is_told_with_both_names() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        check_type("http").parse({"url": "http://example.org/", "headers": {"X-Key": "a", "B": "", "x-key": "b"}})
+
+    assert refused.value.fields == {"headers": "must have each header once: X-Key and x-key are the same one"}
+    check_type("http").parse({"url": "http://example.org/", "cookies": {"A": "1", "a": "2"}})  # of cookies it counts
 
 
 def test_a_bad_condition_is_told_with_its_line_and_the_fix() -> None:

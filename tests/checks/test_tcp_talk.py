@@ -50,7 +50,8 @@ TALKS: list[tuple[list[str], str | None, str]] = [
 async def test_a_talk_step_by_step(check: Check, steps: list[str], reason: str | None, words: str) -> None:
     timeout = 0.5 if reason == "timeout" else 60
     with threaded(redis) as port:
-        report = await check("tcp", host="127.0.0.1", port=port, steps=steps, secret="hunter2", timeout=timeout)
+        secret = "hunter2" if "{secret}" in steps[0] else ""
+        report = await check("tcp", host="127.0.0.1", port=port, steps=steps, secret=secret, timeout=timeout)
     assert report.reason == reason
     assert words in (report.message or "")
 
@@ -267,6 +268,11 @@ async def test_cancelling_leaves_no_descriptor(check: Check, descriptors: Callab
         ("steps", {"steps": ["matches (a"]}),
         ("steps", {"steps": ["expect a"], "send": "b"}),
         ("steps", {"steps": "expect a"}),
+        ("secret", {"steps": [r"send AUTH {secret}\r\n", "expect +OK"]}),
+        ("secret", {"send": "{secret}"}),
+        ("secret", {"secret": "hush"}),
+        ("secret", {"secret": "hush", "send": "{Secret}"}),
+        ("secret", {"secret": "hush", "steps": ["send PING", "expect {secret}"]}),
         ("server_name", {"server_name": "http://x"}),
         ("certificate_days", {"certificate_days": -1}),
         ("tls_minimum", {"tls_minimum": "2.0"}),

@@ -109,6 +109,7 @@ def test_what_is_left_empty_is_the_default_or_nothing() -> None:
         ({"maybe": "x"}, "must be a whole number"),
         ({"numbers": "1\nx"}, "must be a whole number"),
         ({"pairs": "no colon"}, "must be one `name: value` a line; line 1 is none"),
+        ({"pairs": "A: 1\nB: 2\n\nA: 3"}, "must have each name once; line 4 has A again"),
         ({"pairs": ": no name"}, "must be one `name: value` a line; line 1 is none"),
         ({"text": "a\x00b"}, "must not contain control characters"),
         ({"text": "a\r\nb"}, "must be one line"),

@@ -16,6 +16,7 @@ from pinguin.checks.http.reading import form_pairs, parse_proxy, status_range
 from pinguin.checks.http.route import DEFAULT_PORTS
 from pinguin.checks.http.subjects import SUBJECTS
 from pinguin.checks.verdict import wrong_host
+from pinguin.fields.headers import written_twice
 
 if TYPE_CHECKING:
     from pinguin.checks.http.options import Options
@@ -78,7 +79,7 @@ def _wrong_headers(options: Options) -> str | None:
             return "Authorization contradicts the authentication below"
         if name.lower() == "cookie" and options.cookies:
             return "Cookie contradicts the cookies below"
-    return None
+    return written_twice(options.headers)
 
 
 def _wrong_cookies(options: Options) -> str | None:

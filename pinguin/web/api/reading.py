@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, get_type_hints
 
@@ -103,14 +105,34 @@ async def body(request: Req) -> dict[str, Any]:
         raise ClientException("Only JSON is taken here: Content-Type: application/json.", status_code=415)
     try:
         sent = msgspec.json.decode(raw)
+        twice = next(_given_twice(_with_all_members(raw), ""), None)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ClientException(f"The body is no JSON: {_where(error)}.", status_code=400) from None
     if not isinstance(sent, dict):
         raise InvalidInput({"body": "must be a JSON object"})
+    if twice:
+        raise InvalidInput({twice: "is given twice; leave one of them"})
     wrong = {name: "must not contain control characters" for name, value in sent.items() if _has_control(value)}
     if wrong:
         raise InvalidInput(wrong)
     return sent
+
+
+def _with_all_members(raw: bytes) -> Any:
+    """The document with tuples of pairs for objects: in a dict the last of two members of one name would win."""
+    return json.loads(raw.decode(), object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False)
+
+
+def _given_twice(value: Any, path: str) -> Iterator[str]:
+    """The names of members that are there twice: `options.headers.X-Key`."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _given_twice(each, path)
+    if isinstance(value, tuple):
+        names = [name for name, _ in value]
+        yield from (f"{path}{name[:60]}" for name, count in Counter(names).items() if count > 1)
+        for name, item in value:
+            yield from _given_twice(item, f"{path}{name[:60]}.")
 
 
 def _where(error: Exception) -> str:

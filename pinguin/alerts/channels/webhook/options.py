@@ -14,6 +14,7 @@ from pinguin.alerts.contract import ChannelOptions
 from pinguin.alerts.render import check
 from pinguin.errors import InvalidInput
 from pinguin.fields import Examples, field
+from pinguin.fields.headers import written_twice
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = {"host", "content-length", "transfer-encoding", "connection", "idempotency-key", "x-pinguin-timestamp"}
@@ -142,7 +143,7 @@ def _wrong_headers(headers: Mapping[str, str]) -> str | None:
             return f"the value of {name} must not contain a line break"
         if name.lower() in _OURS:
             return f"{name} is set by Pinguin"
-    return None
+    return written_twice(headers)
 
 
 def _wrong_template(source: str, json: bool) -> str | None:
