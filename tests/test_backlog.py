@@ -40,6 +40,7 @@ async def test_results_of_one_slot_keep_the_order_in_which_they_came_also_when_t
     for _ in range(2):
         assert await spilled.keep(batch, 10) == 0
     assert await texts(spilled) == ["one", "two", "three"]
+    assert (await broker.counters())["spilled"] == 3
 
 
 async def test_past_the_limit_healthy_ones_go_first_and_the_loss_is_told_once(broker: Broker) -> None:

@@ -1,12 +1,14 @@
 -- Keep results while Postgres is away. ARGV: limit, then healthy (1 or 0), slot, result, healthy, slot, result, …
--- Returns how many results were lost to the limit: the oldest of healthy monitors first, then the oldest.
-local limit, lost = tonumber(ARGV[1]), 0
+-- Returns how many results were lost to the limit: the oldest of healthy monitors first, then the oldest. One that was lost,
+-- and is put there again by its worker, is lost and counted again: the count says too much rather than too little.
+local limit, spilled, lost = tonumber(ARGV[1]), 0, 0
 -- Where Redis was emptied, numbers go on elsewhere: a worker that still writes an older batch drops it by its numbers.
 redis.call('SET', SPILL_NUMBER, time[2], 'NX')
 for i = 2, #ARGV, 3 do
   local number = tonumber(ARGV[i + 1]) * SPILL_A_SLOT + redis.call('INCR', SPILL_NUMBER) % SPILL_A_SLOT
   -- A worker that got no answer comes again with the same results: they keep their place.
   local added = redis.call('ZADD', SPILL, 'NX', number, ARGV[i + 2])
+  spilled = spilled + added
   if added == 1 and ARGV[i] == '1' then
     redis.call('ZADD', SPILL_HEALTHY, number, number)
   end
@@ -21,6 +23,6 @@ while lost < beyond do
     lost = lost + 1
   end
 end
-count('spilled', (#ARGV - 1) / 3)
+count('spilled', spilled)
 count('lost', lost)
 return lost
