@@ -15,7 +15,7 @@ up: ## start everything and print its address: in Docker where an engine answers
 	@scripts/up
 
 up-embedded: venv ## the same on this machine, without Docker
-	@exec $(BIN)/python -m pinguin up
+	@exec scripts/pinguin up
 
 up-docker: ## the same in Docker
 	@scripts/up-docker
@@ -30,7 +30,7 @@ demo: ## targets that work, fail and flap, each with its monitor (while `make up
 	@scripts/in-stack demo $(ARGS)
 
 dev: venv-dev ## like up-embedded, with debug logs
-	@PINGUIN_LOG_LEVEL=debug exec $(BIN)/python -m pinguin up
+	@PINGUIN_LOG_LEVEL=debug exec scripts/pinguin up
 
 psql: ## psql on whichever database runs: `make psql`, or `echo 'select 1;' | make psql`
 	@scripts/psql $(ARGS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pinguin.__main__ import COMMANDS, OWN_OPTIONS, parser
+from pinguin.cli import COMMANDS, OWN_OPTIONS, parser
 from pinguin.broker import Broker
 from pinguin.db import Pool
 from pinguin.embedded.lock import FolderLock

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pinguin.__main__ import parser
+from pinguin.cli import parser
 from pinguin.broker import Broker
 from pinguin.db import Pool
 from tests.chaos.test_up import children

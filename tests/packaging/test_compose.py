@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pinguin.__main__ import parser
+from pinguin.cli import parser
 from pinguin.settings import Settings
 from tests.conftest import DATABASE_IMAGE
 from tests.packaging import compose

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -82,6 +83,29 @@ def test_what_another_user_may_run_is_compiled(installed: Workshop, lock: str, t
     assert sum(call.startswith("python -m compileall") for call in installed.calls) == times
 
 
+def test_what_was_broken_off_is_made_anew(installed: Workshop) -> None:
+    """pip would take a package for installed of which it wrote no more than a part."""
+    (installed.folder / "requirements" / "embedded.lock").write_text("embedded==2\n")
+    python = installed.folder / ".venv" / "bin" / "python"
+    shutil.copy(python, python.with_name("python.whole"))
+    shutil.move(installed.stand_in("python", '[ "$2" != pip ]'), python)
+    assert installed.run("scripts/venv", "embedded")[0] == 1
+    python.with_name("python.whole").rename(python)
+    fresh = installed.stand_in("fresh")
+    _, output = installed.run("scripts/venv", "embedded", PYTHON=str(fresh))
+    assert "fresh -m venv --clear .venv" in installed.calls
+    assert "Making .venv with " in output
+
+
+def test_ctrl_c_stops_it_also_where_python_only_says_that_it_failed(installed: Workshop) -> None:
+    """It did not go on, and made .venv anew."""
+    answers = installed.stand_in("python", 'kill -INT "$PPID"; exit 1')
+    shutil.move(answers, installed.folder / ".venv" / "bin" / "python")
+    code, output = installed.run("scripts/venv", "embedded", PYTHON=str(installed.stand_in("fresh")))
+    assert (code, output) == (-signal.SIGINT, "")
+    assert "fresh" not in " ".join(installed.calls)
+
+
 def test_dev_holds_everything_that_embedded_holds(installed: Workshop) -> None:
     shutil.copy(installed.folder / "requirements" / "dev.lock", installed.folder / ".venv")
     (installed.folder / ".venv" / "embedded.lock").unlink()
@@ -114,16 +138,17 @@ def test_a_python_that_was_built_for_speed_is_preferred(workshop: Workshop, cand
     assert f"Making .venv with , {quick.with_name(chosen)} …" in output
 
 
-def test_sigterm_ends_the_installer_too(installed: Workshop) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_installer_too(installed: Workshop, number: signal.Signals) -> None:
     (installed.folder / "requirements" / "embedded.lock").write_text("embedded==2\n")
     pid_file = installed.folder / "pid"
     program = installed.stand_in("python", f'[ "$2" != pip ] || {{ echo $$ >{pid_file}; exec sleep 60; }}')
     shutil.move(program, installed.folder / ".venv" / "bin" / "python")
     process = installed.start("scripts/venv", "embedded")
     pid = int(await_text(pid_file))
-    process.terminate()
+    process.send_signal(number)
     process.communicate(timeout=10)
-    assert process.returncode == 143
+    assert process.returncode == -number
     assert not Path(f"/proc/{pid}").exists()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pinguin.__main__ import parser
+from pinguin.cli import parser
 from tests.packaging.checkout import ROOT
 
 UNITS = sorted((ROOT / "docs" / "systemd").glob("*.service"))

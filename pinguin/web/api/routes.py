@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import version
 from types import ModuleType
 
 import msgspec
 from litestar import Response, Router, get
 
+import pinguin
 from pinguin.web import gate
 from pinguin.web.api import (
     badges,
@@ -55,7 +55,7 @@ def router() -> Router:
 
 @cache
 def described() -> bytes:
-    return msgspec.json.encode(document(operations(), version("pinguin")))
+    return msgspec.json.encode(document(operations(), pinguin.__version__))
 
 
 @get(f"{BASE}/openapi.json")
