@@ -186,7 +186,8 @@ def _table(
     monitor: Watched, history: History, were: Sequence[Incident], since: datetime, until: datetime
 ) -> Iterator[str]:
     span = f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
-    yield f"{printable(monitor.name)} ({monitor.id}), {history.results:,} results, {span}\n"
+    results = f"{history.results:,} result{'' if history.results == 1 else 's'}"
+    yield f"{printable(monitor.name)} ({monitor.id}), {results}, {span}\n"
     rows: list[tuple[str, ...]] = [("", "began", "lasted", "told", "would have lasted", "would have told", "reason")]
     rows += [_line(row) for row in compared(were, history.outages)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

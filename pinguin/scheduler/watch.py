@@ -91,21 +91,29 @@ async def _look(broker: Broker, regions: Sequence[str], waited: int, lost: int, 
             fix = "start more workers, or raise PINGUIN_WORKER_CONCURRENCY"
             problems.append(Problem("queue_late", region, f"jobs wait {late:.0f} s in region {region}: {fix}"))
     if waiting := await broker.backlog.results.count():
-        problems.append(Problem("spilled", "", f"{waiting} results wait in Redis for the database"))
+        words = _count(waiting, "result waits", "results wait")
+        problems.append(Problem("spilled", "", f"{words} in Redis for the database"))
     elif waited > 0:
-        problems.append(Problem("spilled", "", f"{waited} results waited in Redis for the database"))
+        words = _count(waited, "result", "results")
+        problems.append(Problem("spilled", "", f"{words} waited in Redis for the database"))
     if lost:
-        problems.append(Problem("lost", "", f"{lost} results did not fit into Redis while the database was away"))
+        words = _count(lost, "result", "results")
+        problems.append(Problem("lost", "", f"{words} did not fit into Redis while the database was away"))
     return problems
 
 
 async def _look_at_pushes(broker: Broker, open_ago: timedelta | None) -> list[Problem]:
     """open_ago: how long ago pings could be taken; None where nobody is to ping."""
     if waiting := await broker.backlog.pings.count():
-        return [Problem("pushes", "", f"{waiting} pings of jobs wait in Redis for the database")]
+        words = _count(waiting, "ping of a job waits", "pings of jobs wait")
+        return [Problem("pushes", "", f"{words} in Redis for the database")]
     if open_ago is not None and open_ago > SEEN:
         return [Problem("pushes", "", "no web process takes pings, so no push monitor is judged: start `pinguin web`")]
     return []
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 async def _raise(broker: Broker, pool: Pool, problems: list[Problem], as_of: datetime | None, lost: int) -> None:
@@ -114,9 +122,11 @@ async def _raise(broker: Broker, pool: Pool, problems: list[Problem], as_of: dat
     async with connection(pool, within_s=30) as conn:
         quiet = await upkeep.mark_quiet(conn, as_of, causes) if as_of else []
         if silent := await upkeep.quiet_monitors(conn):
-            problems = [*problems, Problem("quiet", "", f"{silent} monitors have no results")]
+            words = _count(silent, "monitor has", "monitors have")
+            problems = [*problems, Problem("quiet", "", f"{words} no results")]
         if away := await upkeep.offline_monitors(conn):
-            problems = [*problems, Problem("offline", "", f"a worker has no network: {away} monitors are unknown")]
+            words = _count(away, "monitor is", "monitors are")
+            problems = [*problems, Problem("offline", "", f"a worker has no network: {words} unknown")]
         for problem in await upkeep.set_problems(conn, problems):
             _log.error("pipeline_problem", code=problem.code, region=problem.region, message=problem.message)
     if lost:

@@ -149,5 +149,5 @@ async def apply_policies(conn: Connection, raw: timedelta, rollups: timedelta, c
             async with conn.transaction():
                 await conn.execute(_sql[f"drop_{kind}"], {"relation": relation})
                 await conn.execute(_sql[f"add_{kind}"], {"relation": relation, "after": after})
-            changed.append(f"{kind} of {relation}: {after.days} days")
+            changed.append(f"{kind} of {relation}: {after.days} day{'' if after.days == 1 else 's'}")
     return changed

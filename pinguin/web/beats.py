@@ -95,7 +95,7 @@ def summary(found: Sequence[Mark]) -> str:
     words = [f"{count} {STATUS_WORDS.get(status, 'missing')}" for status, count in counts if count]
     maintained = sum(mark.maintained for mark in found)
     of_them = f"; {maintained} of them in maintenance" if maintained else ""
-    return f"Last {len(found)} checks: {', '.join(words)}{of_them}"
+    return f"Last {len(found)} check{'' if len(found) == 1 else 's'}: {', '.join(words)}{of_them}"
 
 
 _RISKY = re.compile(r"[&<>\"']").search

@@ -39,7 +39,9 @@ class Ready:
 
     def status(self) -> str:
         """One line, without asking anybody."""
-        working = f"{self._worker.running} checks run, {self._recorder.waiting} results wait"
+        running, waiting = self._worker.running, self._recorder.waiting
+        working = f"{running} {'check runs' if running == 1 else 'checks run'}"
+        working += f", {waiting} {'result waits' if waiting == 1 else 'results wait'}"
         return "; ".join([*self._complaints(), working])
 
     def _complaints(self) -> list[str]:

@@ -122,7 +122,7 @@ async def test_that_pings_wait_is_raised(pool: Pool, broker: Broker) -> None:
     await broker.backlog.pings.keep("{}", 10)
     async with running(broker, pool):
         [(code, _, message)] = await fetch(pool, OPEN)
-    assert (code, message) == ("pushes", "1 pings of jobs wait in Redis for the database")
+    assert (code, message) == ("pushes", "1 ping of a job waits in Redis for the database")
 
 
 async def test_without_push_monitors_nobody_needs_to_take_pings(pool: Pool, broker: Broker) -> None:

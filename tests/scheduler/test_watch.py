@@ -132,13 +132,16 @@ async def test_what_was_decided_before_the_database_stood_still_is_not_true_afte
         assert await upkeep.mark_quiet(conn, EPOCH + timedelta(seconds=64), {}) == [shop]
 
 
-async def test_results_that_did_not_fit_are_said_once(pool: Pool, broker: Broker, redis: aioredis.Redis) -> None:
+@pytest.mark.parametrize(("lost", "words"), [(7, "7 results"), (1, "1 result")])
+async def test_results_that_did_not_fit_are_said_once(
+    pool: Pool, broker: Broker, redis: aioredis.Redis, lost: int, words: str
+) -> None:
     """Also those that were lost while nobody watched, as in every outage."""
-    await redis.hincrby("pinguin:counters", "lost", 7)
+    await redis.hincrby("pinguin:counters", "lost", lost)
     for _ in range(2):
         async with watching(broker, pool):
             pass
-    message = "7 results did not fit into Redis while the database was away"
+    message = f"{words} did not fit into Redis while the database was away"
     told = "select code, message, ended_at is not null from pipeline_incidents"
     assert await fetch(pool, told) == [("lost", message, True)]
 

@@ -101,6 +101,7 @@ def test_what_was_in_maintenance_keeps_its_shape_over_a_line() -> None:
     assert 'class="b-down resting"' in drawn
     assert 'class="b-up"' in drawn
     assert 'aria-label="Last 2 checks: 1 down, 1 up; 1 of them in maintenance"' in drawn
+    assert beats.summary(found[1:]) == "Last 1 check: 1 up"
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
