@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 
 import msgspec
 import structlog
@@ -35,6 +36,7 @@ class Copies:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._texts: deque[str] = deque(maxlen=COPIES)
+        self._missing = 0  # so many of the newest are to be put there again
         self._since: str | None = None
         self._lock = asyncio.Lock()
 
@@ -59,16 +61,19 @@ class Copies:
         waiting = await self._broker.backlog.pings.count()
         since, _ = await self._broker.backlog.look()
         if self._since not in (None, since):
-            await self._put_again()
-        elif not waiting:
+            self._missing = len(self._texts)
+            if self._texts:
+                _log.warning("pings_were_emptied", pings=self._missing)
+        elif not waiting and not self._missing:
             self._texts.clear()
         self._since = since
+        await self._put_again()
 
     async def _put_again(self) -> None:
-        if self._texts:
-            _log.warning("pings_were_emptied", pings=len(self._texts))
-        for text in self._texts:
+        """As many as there is room for: the others follow when there is more."""
+        for text in islice(self._texts, len(self._texts) - self._missing, None):
             await self._put(text)
+            self._missing -= 1
 
     async def _put(self, text: str) -> None:
         if not await self._broker.backlog.pings.keep(text, LIMIT):
