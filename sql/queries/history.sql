@@ -130,7 +130,7 @@ order by 1, 2
 with planned as materialized (
   select range_agg(w.during) as windows
   from maintenance_windows w
-  where w.during && tstzrange(%(since)s, now(), '[]')
+  where w.during && tstzrange(%(since)s, greatest(%(since)s, now()), '[]')
     and (w.everything or %(monitor)s::bigint = any(w.monitor_ids)
       or not w.settled and exists (select from monitors o where o.id = %(monitor)s and o.tags && w.tags))
 )

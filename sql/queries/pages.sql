@@ -8,7 +8,7 @@ with scopes as materialized (
   from (
     select w.everything, w.settled, w.tags, w.monitor_ids, range_agg(w.during) as windows
     from maintenance_windows w
-    where w.during && tstzrange(%(since)s, now(), '[]')
+    where w.during && tstzrange(%(since)s, greatest(%(since)s, now()), '[]')
     group by w.everything, w.settled, w.tags, w.monitor_ids) w
 )
 select b.*, coalesce(b.scheduled_at <@ planned.windows, false) as maintained

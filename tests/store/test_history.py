@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pinguin.db import Pool
-from pinguin.store import history
+from pinguin.store import history, pages
 from pinguin.store.history import Window
 from tests.factory import add_monitor, fetch
 
@@ -276,3 +276,12 @@ async def test_beats_and_results_are_the_newest_first(pool: Pool) -> None:
     assert [each.scheduled_at for each in beats] == [at for at, _ in expected[:10]]
     assert [(each.scheduled_at, each.region) for each in [*first, *rest]] == expected
     assert len(failed) == sum(row["status"] == "down" for row in rows)
+
+
+async def test_a_database_whose_clock_is_behind_ours_has_no_beats_yet(pool: Pool) -> None:
+    """Neither is there a range that would end before it begins, of the maintenance that they were in."""
+    monitor = await add_monitor(pool)
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    async with pool.connection() as conn:
+        assert await history.beats(conn, monitor, ahead, 30) == []
+        assert await pages.beats(conn, [monitor], ahead) == {monitor: []}
