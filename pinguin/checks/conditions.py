@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pinguin.checks.counting import counted
 from pinguin.checks.engine import jsonpath
 from pinguin.checks.engine.pattern import Pattern
 from pinguin.checks.engine.stopwatch import in_words
@@ -232,9 +233,9 @@ def _shown(condition: Condition, value: Any) -> str:
         words = in_words(value)
         return words if words != in_words(condition.expected) else f"{value:.2f} ms"
     if kind == "days":
-        return f"{value:g} days"
+        return counted(value, "day")
     if kind == "bytes":
-        return f"{value:,} bytes"
+        return "1 byte" if value == 1 else f"{value:,} bytes"
     return _short(value)
 
 

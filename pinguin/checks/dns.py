@@ -20,6 +20,7 @@ import msgspec
 from pinguin.checks import dns_answer
 from pinguin.checks.common import Authorities, SlowMs, wrong_tls
 from pinguin.checks.contract import CheckOptions, Context, Outcome
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.dns_query import NotDns, SystemServers, Truncated, over_tcp, over_udp
 from pinguin.checks.engine.dns_types import RecordType
@@ -296,7 +297,7 @@ class _Asking:
 
     def _note_strange(self, server: Address) -> None:
         self._strange += 1
-        words = f"{self._strange} datagram{'s' if self._strange > 1 else ''} came that answered another question"
+        words = f"{counted(self._strange, 'datagram')} came that answered another question"
         self._watch.stage(f"waiting for the name server {server}; {words}")
 
     def _question(self) -> dns.message.QueryMessage:

@@ -17,6 +17,7 @@ import msgspec
 
 from pinguin.checks import http
 from pinguin.checks.contract import CheckOptions, Context, Outcome
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.answer import Answer
 from pinguin.checks.http.journey import Journey
 from pinguin.checks.verdict import wrong_host
@@ -131,9 +132,9 @@ async def check(options: Options, context: Context) -> Outcome:
     left = (expires - datetime.now(UTC)).days
     facts["days_left"] = left
     if expires <= datetime.now(UTC):
-        words = f"the registration of {options.name} ended on {expires:%Y-%m-%d} ({-left} days ago)"
+        words = f"the registration of {options.name} ended on {expires:%Y-%m-%d} ({counted(-left, 'day')} ago)"
         raise CheckFailed("expiry", words, latency_ms=latency)
-    soon = ("expiry", f"the registration of {options.name} ends in {left} days, on {expires:%Y-%m-%d}")
+    soon = ("expiry", f"the registration of {options.name} ends in {counted(left, 'day')}, on {expires:%Y-%m-%d}")
     return Outcome(latency, degraded=soon if left < options.days else None)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pinguin.checks.common import Host, IpVersion
 from pinguin.checks.contract import CheckOptions, Context, Outcome
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.deadlines import Deadlines
 from pinguin.checks.engine.dial import find
 from pinguin.checks.engine.icmp import EchoSocket, Pinger, icmp_permission
@@ -147,9 +148,12 @@ def _facts(trips: list[float], sent: int) -> dict[str, float]:
 def _judge(trips: list[float], address: Address, options: Options, timeout: float) -> None:
     sent, loss = options.count, _loss(trips, options.count)
     if not trips:
-        raise CheckFailed("timeout", f"no reply from {address.ip} to {sent} pings within {timeout:g} s")
+        raise CheckFailed("timeout", f"no reply from {address.ip} to {counted(sent, 'ping')} within {timeout:g} s")
     if loss > options.max_loss_percent:
-        message = f"{sent - len(trips)} of {sent} pings to {address.ip} were lost ({loss:g} %)"
+        lost = sent - len(trips)
+        message = (
+            f"{lost} of {counted(sent, 'ping')} to {address.ip} {'was' if lost == 1 else 'were'} lost ({loss:g} %)"
+        )
         raise CheckFailed("packet_loss", message, latency_ms=_mean(trips))
 
 

@@ -24,6 +24,7 @@ from pinguin.checks.common import (
     wrong_tls,
 )
 from pinguin.checks.contract import CheckOptions, Context, Outcome
+from pinguin.checks.counting import counted
 from pinguin.checks.engine import starttls
 from pinguin.checks.engine.certificate import now
 from pinguin.checks.engine.chain import BROKEN_HASHES, Link, out_of_order
@@ -227,13 +228,19 @@ def _days(chain: list[Link], options: Options) -> Iterator[Finding]:
     link = min(chain, key=lambda each: each.not_after)
     left = link.days_left(now())
     what = f"the certificate {link.subject}"
-    when = f"ends in {left} days, on {link.not_after:%Y-%m-%d}" if left >= 0 else f"expired {-left} days ago"
+    when = (
+        f"ends in {counted(left, 'day')}, on {link.not_after:%Y-%m-%d}"
+        if left >= 0
+        else f"expired {counted(-left, 'day')} ago"
+    )
     if options.critical_days and left < options.critical_days:
-        yield Finding(f"{options.critical_days} days left", f"{left}", "certificate_expiry", f"{what} {when}")
+        yield Finding(
+            f"{counted(options.critical_days, 'day')} left", f"{left}", "certificate_expiry", f"{what} {when}"
+        )
     elif options.warning_days:
         bad = left < options.warning_days
         reason, sentence = ("certificate_expiry", f"{what} {when}") if bad else ("", "")
-        yield Finding(f"{options.warning_days} days left", f"{left}", reason, sentence, down=False)
+        yield Finding(f"{counted(options.warning_days, 'day')} left", f"{left}", reason, sentence, down=False)
 
 
 def _keys(chain: list[Link], options: Options) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv6Address
 
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.certificate import now
 from pinguin.checks.engine.chain import Link
 from pinguin.checks.engine.stopwatch import in_words
@@ -54,4 +55,7 @@ def soon_over(chain: Sequence[Link], days: int) -> tuple[str, str] | None:
     left = link.days_left(now())
     if left >= days:
         return None
-    return ("certificate_expiry", f"the certificate {link.subject} ends in {left} days, on {link.not_after:%Y-%m-%d}")
+    return (
+        "certificate_expiry",
+        f"the certificate {link.subject} ends in {counted(left, 'day')}, on {link.not_after:%Y-%m-%d}",
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pinguin.checks import check_type
+from pinguin.checks.counting import counted
 from pinguin.checks.runner import Report
 from pinguin.errors import InvalidInput
 from pinguin.model import Status
@@ -77,7 +78,7 @@ async def test_one_that_ends_soon_is_degraded(check: Check, days: int, limit: in
     assert report.status is status
     if status is Status.DEGRADED:
         assert report.reason == "expiry"
-        assert str(report.message).startswith(f"the registration of example.test ends in {days} days, on ")
+        assert str(report.message).startswith(f"the registration of example.test ends in {counted(days, 'day')}, on ")
 
 
 async def test_one_whose_time_is_over_is_down(check: Check) -> None:

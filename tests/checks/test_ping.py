@@ -100,7 +100,7 @@ async def test_lost_packets_are_counted(check: Check, monkeypatch: pytest.Monkey
     monkeypatch.setattr(EchoSocket, "_take", losing(1))
     report = await check("ping", host="127.0.0.1", count=4, timeout=0.5)
     assert (report.status, report.reason) == (Status.DOWN, "packet_loss")
-    assert report.message == "1 of 4 pings to 127.0.0.1 were lost (25 %)"
+    assert report.message == "1 of 4 pings to 127.0.0.1 was lost (25 %)"
     assert (report.evidence["received"], report.evidence["loss_percent"]) == (3, 25)
     assert report.latency_ms
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pinguin.checks import check_type
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.chain import MOST_SHOWN, out_of_order, read_chain
 from pinguin.checks.runner import Report
 from pinguin.errors import InvalidInput
@@ -102,7 +103,7 @@ async def test_days_left(check: Check, days: int, warning: int, critical: int, s
 
     assert (report.status, report.reason) == (status, None if status is Status.UP else "certificate_expiry")
     if report.message:
-        assert f"the certificate leaf ends in {days - 1} days, on " in report.message
+        assert f"the certificate leaf ends in {counted(days - 1, 'day')}, on " in report.message
 
 
 async def test_the_first_certificate_to_end_counts_wherever_it_stands(check: Check) -> None:

@@ -14,6 +14,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.answer import Answer, Headers, first, what_came_so_far
 from pinguin.checks.engine.body import Body
 from pinguin.checks.engine.exchange import BREATH, broken_off
@@ -108,7 +109,7 @@ class _Talk:
         data = await self._wire.receive()
         self._arrived = perf_counter()
         if not data:
-            what = f"after {self._body.received} bytes of the body" if self._status else "without an answer"
+            what = f"after {counted(self._body.received, 'byte')} of the body" if self._status else "without an answer"
             raise self.failed("reset", f"the connection was closed {what}")
         if not self._settled and data.startswith(b"HTTP/"):
             raise self.failed("protocol", "the answer is HTTP/1, although the server chose HTTP/2")

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Sequence
 from datetime import datetime
 
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.chain import Link
 
 
@@ -46,7 +47,7 @@ def _expired(sent: Sequence[Link], name: str, now: datetime) -> str:
 
 
 def _ended(link: Link, now: datetime) -> str:
-    return f"expired on {link.not_after:%Y-%m-%d} ({-link.days_left(now)} days ago)"
+    return f"expired on {link.not_after:%Y-%m-%d} ({counted(-link.days_left(now), 'day')} ago)"
 
 
 def handshake_words(error: ssl.SSLError, least: str) -> str:

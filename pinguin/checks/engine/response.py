@@ -6,6 +6,7 @@ from typing import Any
 
 import httptools
 
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.answer import Answer, Headers, first, what_came_so_far
 from pinguin.checks.engine.body import Body
 from pinguin.checks.evidence import text
@@ -71,7 +72,9 @@ class ResponseReader:
             size = announced.decode("latin-1")
             raise self._failed("reset", f"the connection was closed after {received} of {size} bytes of the body")
         if b"chunked" in first(self._headers, b"transfer-encoding").lower():
-            raise self._failed("reset", f"the connection was closed before the last chunk, after {received} bytes")
+            raise self._failed(
+                "reset", f"the connection was closed before the last chunk, after {counted(received, 'byte')}"
+            )
         self._finish()
         self._raise()
 
@@ -152,4 +155,4 @@ class ResponseReader:
     def _what_is_wrong(self) -> str:
         if not self._in_body:
             return "the answer is not valid HTTP"
-        return f"the chunks of the body are broken, after {self._body.received} bytes"
+        return f"the chunks of the body are broken, after {counted(self._body.received, 'byte')}"

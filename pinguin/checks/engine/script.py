@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import re2
 
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.pattern import EFFORT, MOST_STEPS
 from pinguin.checks.engine.stopwatch import Stopwatch
 from pinguin.checks.engine.wire import Wire
@@ -111,7 +112,9 @@ class Talk:
                 raise self._not_there(step, where)
             if not await self._receive():
                 raise self._closed(step, where)
-            self.watch.stage(f"{where}waiting for the expected text, after {len(self.unread)} bytes of another one")
+            self.watch.stage(
+                f"{where}waiting for the expected text, after {counted(len(self.unread), 'byte')} of another one"
+            )
 
     async def _receive(self) -> bool:
         data = await self.wire.receive(MOST_READ)
@@ -144,11 +147,11 @@ class Talk:
         return self._not_there(step, where)
 
     def _not_there(self, step: Step, where: str) -> CheckFailed:
-        wanted, size = f"“{step.words[:100]}”", len(self.unread)
+        wanted, size = f"“{step.words[:100]}”", counted(len(self.unread), "byte")
         sentence = {
-            "expect": f"{wanted} is not in the answer of {size} bytes",
-            "starts": f"the answer of {size} bytes does not begin with {wanted}",
-            "matches": f"the answer of {size} bytes does not match {wanted}",
+            "expect": f"{wanted} is not in the answer of {size}",
+            "starts": f"the answer of {size} does not begin with {wanted}",
+            "matches": f"the answer of {size} does not match {wanted}",
         }[step.verb]
         return CheckFailed("answer", where + sentence, latency_ms=self.watch.total_ms())
 

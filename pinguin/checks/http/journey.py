@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from pinguin.checks.contract import Context
+from pinguin.checks.counting import counted
 from pinguin.checks.engine.answer import Answer
 from pinguin.checks.engine.chain import Link
 from pinguin.checks.engine.stopwatch import Stopwatch
@@ -157,5 +158,6 @@ class Journey:
         evidence["hops"] = self._hops
 
     def _endless(self, onward: httpx.URL) -> CheckFailed:
-        message = f"more than {self._options.max_redirects} redirects; the next one leads to {requests.shown(onward)}"
+        most = counted(self._options.max_redirects, "redirect")
+        message = f"more than {most}; the next one leads to {requests.shown(onward)}"
         return CheckFailed("redirect", message, latency_ms=self.watch.total_ms())
