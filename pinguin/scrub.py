@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -20,14 +20,32 @@ CUT = "…"
 
 def _written(secret: str) -> set[str]:
     """As it is, and as servers write it when they send it back: in JSON, in an address, in HTML."""
-    return {
-        secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
+    return {secret, *_in_json(secret), *_in_addresses(secret), *_in_html(secret)}
+
+
+def _in_json(secret: str) -> Iterator[str]:
+    for ascii_only in (True, False):
+        text = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        yield text
+        yield text.replace("/", "\\/")
+        yield text.translate({ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"})
+
+
+def _in_addresses(secret: str) -> Iterator[str]:
+    for text in (
         quote(secret, safe="", errors="replace"),
         quote_plus(secret, errors="replace"),
-        escape(secret),
-    }
+        quote(secret, safe="!'()*", errors="replace"),
+    ):
+        yield text
+        yield re.sub("%..", lambda found: found[0].lower(), text)
+
+
+def _in_html(secret: str) -> Iterator[str]:
+    text = escape(secret)
+    yield text
+    yield text.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    yield text.replace("&#x27;", "&#039;")
 
 
 class Scrubber:
