@@ -68,6 +68,14 @@ class Outbox:
             await record(self.pool, await self.results(ids, letter))
             await self.later(every_s)
 
+    async def outage(self, rules: dict[str, Any] | None = None) -> int:
+        """A monitor that is down, told of on the one channel; its id."""
+        await self.channel()
+        shop = await self.monitor(rules=rules)
+        await self.seen(shop, "d")
+        assert await self.told() == ["phone: down shop"]
+        return shop
+
     async def results(self, monitors: Sequence[int], letter: str) -> list[Result]:
         versions = await fetch(self.pool, "select id, version from monitors where id = any(%s) order by id", monitors)
         status, now = LETTERS[letter], datetime.now(UTC)

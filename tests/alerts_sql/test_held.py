@@ -63,10 +63,7 @@ async def test_an_outage_that_outlasted_maintenance_is_told_though_the_channel_w
 
 
 async def test_recovery_is_told_in_maintenance_too(outbox: Outbox) -> None:
-    await outbox.channel()
-    shop = await outbox.monitor()
-    await outbox.seen(shop, "d")
-    assert await outbox.told() == ["phone: down shop"]
+    shop = await outbox.outage()
     await outbox.maintenance(shop, seconds=600)
     await outbox.seen(shop, "u")
     assert await outbox.told() == ["phone: up shop"]

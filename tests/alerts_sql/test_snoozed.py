@@ -19,11 +19,15 @@ async def snooze(outbox: Outbox, minutes: float | None) -> None:
         assert await incidents.snooze(conn, incident, "ada", until)
 
 
+async def acknowledge_and_take_back(outbox: Outbox) -> None:
+    ((incident,),) = await fetch(outbox.pool, "select id from incidents")
+    async with outbox.pool.connection() as conn:
+        await incidents.acknowledge(conn, [incident], "ada", "")
+        assert await incidents.take_back(conn, incident, "ada", "")
+
+
 async def test_a_snoozed_outage_is_told_if_it_lasts(outbox: Outbox) -> None:
-    await outbox.channel()
-    shop = await outbox.monitor(rules={"remind_every_s": 300})
-    await outbox.seen(shop, "d")
-    assert await outbox.told() == ["phone: down shop"]
+    shop = await outbox.outage({"remind_every_s": 300})
     await outbox.run("update incidents set snoozed_until = now() + interval '1 hour'")
     await outbox.later(600)
     assert await outbox.told() == []
@@ -37,10 +41,7 @@ async def test_a_snoozed_outage_is_told_if_it_lasts(outbox: Outbox) -> None:
 
 async def test_when_a_snooze_ends_those_who_know_of_it_hear_that_it_lasts(outbox: Outbox) -> None:
     """Once, and without reminders too: else a snooze would be a way to forget it."""
-    await outbox.channel()
-    shop = await outbox.monitor()
-    await outbox.seen(shop, "d", every_s=5)
-    assert await outbox.told() == ["phone: down shop"]
+    await outbox.outage()
     await snooze(outbox, 600)
     await snooze(outbox, 60)
     await outbox.later(3000)
@@ -52,10 +53,7 @@ async def test_when_a_snooze_ends_those_who_know_of_it_hear_that_it_lasts(outbox
 
 
 async def test_who_is_reminded_rarely_hears_of_the_end_of_a_snooze_in_time(outbox: Outbox) -> None:
-    await outbox.channel()
-    shop = await outbox.monitor(rules={"remind_every_s": 7200})
-    await outbox.seen(shop, "d", every_s=5)
-    assert await outbox.told() == ["phone: down shop"]
+    await outbox.outage({"remind_every_s": 7200})
     await snooze(outbox, 30)
     await outbox.later(1900)
     assert await outbox.told() == ["phone: reminder shop"]
@@ -64,10 +62,7 @@ async def test_who_is_reminded_rarely_hears_of_the_end_of_a_snooze_in_time(outbo
 
 @pytest.mark.parametrize("how", ["up", "woken", "acknowledged"])
 async def test_a_snooze_that_ends_otherwise_ends_in_silence(outbox: Outbox, how: str) -> None:
-    await outbox.channel()
-    shop = await outbox.monitor()
-    await outbox.seen(shop, "d", every_s=5)
-    assert await outbox.told() == ["phone: down shop"]
+    shop = await outbox.outage()
     await snooze(outbox, 30)
     if how == "up":
         await outbox.seen(shop, "u")
@@ -83,21 +78,13 @@ async def test_a_snooze_that_ends_otherwise_ends_in_silence(outbox: Outbox, how:
 
 
 async def test_an_acknowledgement_that_is_taken_back_leaves_the_end_of_a_snooze_to_be_told(outbox: Outbox) -> None:
-    await outbox.channel()
-    shop = await outbox.monitor()
-    await outbox.seen(shop, "d", every_s=5)
-    assert await outbox.told() == ["phone: down shop"]
+    await outbox.outage()
     await snooze(outbox, 30)
-    ((incident,),) = await fetch(outbox.pool, "select id from incidents")
-    async with outbox.pool.connection() as conn:
-        await incidents.acknowledge(conn, [incident], "ada", "")
-        assert await incidents.take_back(conn, incident, "ada", "")
+    await acknowledge_and_take_back(outbox)
     await outbox.later(1900)
     assert await outbox.told() == ["phone: reminder shop"]
     # The snooze is over by now: there is nothing more to tell of it.
-    async with outbox.pool.connection() as conn:
-        await incidents.acknowledge(conn, [incident], "ada", "")
-        assert await incidents.take_back(conn, incident, "ada", "")
+    await acknowledge_and_take_back(outbox)
     await outbox.later(3600)
     assert await outbox.told() == []
 

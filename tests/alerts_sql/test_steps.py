@@ -49,10 +49,7 @@ async def test_an_acknowledgement_ends_the_escalation_but_not_the_recovery(outbo
 
 
 async def test_reminders_until_it_is_over(outbox: Outbox) -> None:
-    await outbox.channel()
-    shop = await outbox.monitor(rules={"remind_every_s": 600})
-    await outbox.seen(shop, "d")
-    assert await outbox.told() == ["phone: down shop"]
+    shop = await outbox.outage({"remind_every_s": 600})
     for _ in range(3):
         await outbox.later(500)
         assert await outbox.told() == []
@@ -66,10 +63,7 @@ async def test_reminders_until_it_is_over(outbox: Outbox) -> None:
 
 
 async def test_an_acknowledgement_stops_reminders(outbox: Outbox) -> None:
-    await outbox.channel()
-    shop = await outbox.monitor(rules={"remind_every_s": 600})
-    await outbox.seen(shop, "d")
-    assert await outbox.told() == ["phone: down shop"]
+    await outbox.outage({"remind_every_s": 600})
     await outbox.run("update incidents set acknowledged_at = now()")
     await outbox.later(3600)
     assert await outbox.told() == []
@@ -77,10 +71,7 @@ async def test_an_acknowledgement_stops_reminders(outbox: Outbox) -> None:
 
 
 async def test_a_rule_that_is_taken_away_stops_reminders(outbox: Outbox) -> None:
-    await outbox.channel()
-    shop = await outbox.monitor(rules={"remind_every_s": 600})
-    await outbox.seen(shop, "d")
-    assert await outbox.told() == ["phone: down shop"]
+    shop = await outbox.outage({"remind_every_s": 600})
     await outbox.rules(shop)
     await outbox.later(600)
     assert await outbox.told() == []

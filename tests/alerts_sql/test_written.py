@@ -142,10 +142,7 @@ async def test_trouble_of_pinguins_own_is_told_once_to_the_default_channels(outb
 
 
 async def test_an_outage_resolved_by_hand_is_over(outbox: Outbox) -> None:
-    await outbox.channel()
-    shop = await outbox.monitor()
-    await outbox.seen(shop, "d")
-    assert await outbox.told() == ["phone: down shop"]
+    await outbox.outage()
     await outbox.run("update incidents set ended_at = now(), closed_by = 'hand', resolved_by = 'ada'")
     await outbox.later(5)
     async with outbox.pool.connection() as conn:
