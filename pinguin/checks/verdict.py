@@ -41,10 +41,10 @@ def wrong_host(host: str) -> str | None:
 
 def _is_ipv6(host: str) -> bool:
     try:
-        IPv6Address(host)
+        zone = IPv6Address(host).scope_id
     except ValueError:
         return False
-    return True
+    return ":" not in (zone or "")
 
 
 def soon_over(chain: Sequence[Link], days: int) -> tuple[str, str] | None:

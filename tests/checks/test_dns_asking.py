@@ -18,7 +18,8 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from pinguin.checks import check_type, dns_answer
+from pinguin.checks import check_type
+from pinguin.checks.dns import answer as dns_answer
 from pinguin.checks.engine.dns_query import Truncated, parsed
 from pinguin.checks.engine.dns_types import RecordType
 from pinguin.checks.runner import Report
@@ -195,6 +196,50 @@ async def test_records_in_sync_in_any_order(check: Check) -> None:
     assert "the A records of example.test differ" in str(differ.message)
 
 
+BAD_SERVERS = [
+    "[::1", "::1]", "[::1]:", "[::1]x", "[::1]:0", "[127.0.0.1]", "[]", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536",
+    "host:99999", "host:999999", "host:+53", "host:5_3", "host: 53", ":53", " ", "a b", "fe80::1%lo:53", "fe80::1%",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("server", ["[::1", "127.0.0.1:", "127.0.0.1:0", "host:99999"])
+def test_a_server_that_is_written_wrong_is_told_with_the_fix(server: str) -> None:
+    fix = "must be host or host:port, or [address]:port for IPv6, with a port from 1 to 65535"
+    with pytest.raises(InvalidInput) as refused:
+        check_type("dns").parse({"name": "x.test", "resolver": server, "compare_with": [server]})
+    assert refused.value.fields == {"resolver": fix, "compare_with": f"{server!r} {fix}"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "others", "words"),
+    [
+        ("192.0.2.1", ["192.0.2.1:53"], "192.0.2.1:53 is the name server that is asked anyway; name others"),
+        ("NS1.test.", ["ns2.test", "ns1.test"], "ns1.test is the name server that is asked anyway; name others"),
+        ("[::1]:53", ["0:0::1"], "0:0::1 is the name server that is asked anyway; name others"),
+        ("", ["ns1.test", "ns1.test:53"], "ns1.test:53 is there twice; name others"),
+        ("ns1.test:54", ["ns1.test"], ""),
+    ],
+)
+def test_a_server_is_not_compared_with_itself(asked: str, others: list[str], words: str) -> None:
+    options = {"name": "x.test", "resolver": asked, "compare_with": others}
+    if not words:
+        check_type("dns").parse(options)
+        return
+    with pytest.raises(InvalidInput) as refused:
+        check_type("dns").parse(options)
+    assert refused.value.fields == {"compare_with": words}
+
+
+async def test_two_names_of_one_server_count_once(check: Check) -> None:
+    async with name_server(zone(A)) as one, name_server(zone(A)) as two:
+        call = {"name": "example.test", "resolver": f"127.0.0.1:{one}", "ip_version": "4"}
+        itself = await check("dns", **call, compare_with=[f"localhost:{one}"])
+        both = await check("dns", **call, compare_with=[f"localhost:{one}", f"127.0.0.1:{two}"])
+    names = f"127.0.0.1:{one} and localhost:{one} are one"
+    assert itself.evidence["conditions"][-1]["condition"] == f"the same on 1 server ({names})"
+    assert both.evidence["conditions"][-1]["condition"] == f"the same on 2 servers ({names})"
+
+
 async def test_a_server_to_compare_with_that_does_not_answer(check: Check, descriptors: Callable[[], int]) -> None:
     before = descriptors()
     async with name_server(zone(A)) as one, name_server(lambda query, transport: None) as mute:
@@ -301,6 +346,8 @@ async def test_fifty_at_once_with_different_policies_do_not_mix(check: Check) ->
     [
         ("resolver", {"transport": "tls"}),
         ("compare_with", {"compare_with": ["127.0.0.1:x"]}),
+        *(("resolver", {"resolver": each}) for each in BAD_SERVERS),
+        *(("compare_with", {"compare_with": ["192.0.2.1", each]}) for each in BAD_SERVERS),
         ("expected", {"rcode": "NXDOMAIN", "expected": ["192.0.2.1"]}),
         ("authority", {"authority": ["ns1.test"]}),
         ("authority", {"authority": ["BOGUS x"]}),

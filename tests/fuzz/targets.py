@@ -9,10 +9,11 @@ from typing import Any, get_args
 
 import dns.message
 
-from pinguin.checks import check_type, dns_answer
+from pinguin.checks import check_type
 from pinguin.checks.conditions import judge
 from pinguin.checks.conditions_syntax import parse
 from pinguin.checks.contract import Context, Resources
+from pinguin.checks.dns import answer as dns_answer
 from pinguin.checks.engine import certificate, chain, dns_query, exchange, http2, jsonpath, pattern, starttls
 from pinguin.checks.engine.dns_types import RecordType
 from pinguin.checks.engine.response import ResponseReader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import dns.exception
 import dns.flags
@@ -16,14 +16,13 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from pinguin.checks.counting import counted
 from pinguin.checks.evidence import text
 from pinguin.checks.findings import Finding
 from pinguin.errors import CheckFailed
 
 MOST_SHOWN = 20
 MOST_ALIASES = 16
-
-__all__ = ["Answer", "Finding", "Wanted", "check_code", "findings", "read", "same_everywhere", "wrong_authority"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,13 @@ class Wanted:
     flags: tuple[str, ...]
     minimum_serial: int
     minimum_ttl: int
+
+
+class Told(NamedTuple):
+    """What the server at `address` answered, in short."""
+
+    address: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,12 +234,16 @@ def _serial(answer: Answer, wanted: Wanted) -> Finding:
     return _finding(f"serial {wanted.minimum_serial} or newer", str(answer.serial), sentence if bad else "")
 
 
-def same_everywhere(told: Mapping[str, str], wanted: Wanted) -> Finding:
-    """told: what each server answered, in short."""
+def same_everywhere(told: Mapping[str, Told], wanted: Wanted) -> Finding:
+    """told: what each server answered, the one that was asked first before the others."""
     what = "the serials" if wanted.kind == "SOA" else f"the {wanted.kind} records"
-    seen = "; ".join(f"{server}: {answer[:100]}" for server, answer in told.items())
-    same = len(set(told.values())) == 1
-    condition = f"the same on {len(told)} servers"
+    seen = "; ".join(f"{server}: {each.words[:100]}" for server, each in told.items())
+    same = len({each.words for each in told.values()}) == 1
+    names: dict[str, list[str]] = {}
+    for server, each in told.items():
+        names.setdefault(each.address, []).append(server)
+    doubles = [f"{' and '.join(servers)} are one" for servers in names.values() if len(servers) > 1]
+    condition = f"the same on {counted(len(names), 'server')}" + (f" ({'; '.join(doubles)})" if doubles else "")
     return _finding(condition, seen, "" if same else f"{what} of {wanted.name} differ: {seen}"[:450])
 
 
