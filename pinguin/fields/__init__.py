@@ -109,8 +109,8 @@ def in_words(message: str, kind: Any) -> str:
     elif "datetime" in text:
         text = "must be a time with its zone, such as 2026-01-31T12:00:00Z"
     elif bound:
-        kind, length, sign, limit = bound.groups()
-        text = f"must {'have' if length else 'be'} {_AT[sign]} {limit}{_COUNTED.get(kind, '')}"
+        what, length, sign, limit = bound.groups()
+        text = f"must {'have' if length else 'be'} {_AT[sign]} {limit}{_COUNTED.get(what, '')}"
         if length and (sign, limit) == (">=", "1"):
             text = "must not be empty"
     text = text.replace("Expected", "must be", 1).replace("`", "")
