@@ -89,6 +89,7 @@ def load(der: bytes) -> x509.Certificate:
 @lru_cache(maxsize=4096)
 def covers(names: tuple[str, ...], host: str) -> bool:
     """Whether a certificate for `names` is one for `host`."""
+    host = host.partition("%")[0]  # an address' zone is this machine's own
     return any(_matches(name, host) for name in names)
 
 

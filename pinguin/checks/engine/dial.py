@@ -6,7 +6,7 @@ import asyncio
 
 from pinguin.checks.contract import Context
 from pinguin.checks.engine.failures import failure_of
-from pinguin.checks.engine.resolve import FAMILIES, Address, IpVersion, literal, resolve
+from pinguin.checks.engine.resolve import FAMILIES, Address, IpVersion, literal, resolve, zoned
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.errors import CheckFailed, CheckImpossible
@@ -46,6 +46,10 @@ def _written_out(host: str, port: int, version: IpVersion, context: Context) -> 
 
 
 async def _looked_up(host: str, port: int, version: IpVersion, context: Context, watch: Stopwatch) -> list[Address]:
+    if "%" in host:  # an address all the same, with a zone
+        if version == "4":
+            raise CheckFailed("dns", f"{host} is not an IPv4 address")
+        return _permitted(host, zoned(host, port), context)
     watch.begin(f"resolving {host}")
     found = await resolve(host, port, version, context.resources)
     watch.done("dns")
@@ -70,7 +74,7 @@ async def permit_behind_proxy(host: str, port: int, context: Context) -> None:
     Raises CheckImpossible.
     """
     guard = context.resources.guard
-    found = literal(host, port)
+    found = literal(host.partition("%")[0], port)
     if found is None and guard.deny:
         try:
             found = await resolve(host, port, "any", context.resources)

@@ -15,9 +15,9 @@ import dns.message
 import dns.resolver
 
 from pinguin.checks.contract import Resources
-from pinguin.checks.engine.resolve import Address, literal
+from pinguin.checks.engine.resolve import Address, literal, zoned
 from pinguin.checks.engine.wire import Wire
-from pinguin.errors import CheckImpossible
+from pinguin.errors import CheckFailed, CheckImpossible
 
 Secure = Callable[[Wire], Awaitable[object]]
 
@@ -121,6 +121,13 @@ async def _exactly(wire: Wire, size: int) -> bytes:
     return bytes(data)
 
 
+def _at(name: str) -> list[Address]:
+    try:
+        return zoned(name, 53) if "%" in name else literal(name, 53) or []
+    except (CheckFailed, CheckImpossible):  # an interface that is not there now
+        return []
+
+
 class SystemServers:
     """The name servers of this machine, read anew now and then: a laptop changes networks, a container its DNS."""
 
@@ -146,7 +153,7 @@ def _configured() -> list[Address]:
         names = dns.resolver.Resolver().nameservers
     except dns.resolver.NoResolverConfiguration:
         names = []
-    found = [address for name in names for address in (literal(str(name), 53) or [])]
+    found = [address for name in names for address in _at(str(name))]
     if not found:
         raise CheckImpossible("internal", "this machine has no name server configured; name one in the monitor")
     return found

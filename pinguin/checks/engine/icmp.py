@@ -92,7 +92,7 @@ class EchoSocket:
         self._identity = int.from_bytes(os.urandom(2), "big")
         self._token = os.urandom(8)
         self._next = 0
-        self._waiting: dict[int, tuple[str, float, Volley]] = {}  # whom we asked, when, for which check
+        self._waiting: dict[int, tuple[Address, float, Volley]] = {}  # whom we asked, when, for which check
         self._buffer = memoryview(bytearray(65536))
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._sock.fileno(), self._drain)
@@ -107,7 +107,7 @@ class EchoSocket:
         Raises CheckFailed at once where this machine knows of none. Whoever stops waiting says so: `forget`.
         """
         sequence = self._free_sequence()
-        self._waiting[sequence] = address.ip.partition("%")[0], perf_counter(), volley
+        self._waiting[sequence] = address, perf_counter(), volley
         volley.under_way.add(sequence)
         self._send(sequence, address, size)
 
@@ -187,7 +187,7 @@ class EchoSocket:
         if kind != self._reply or (self._raw and identity != self._identity):
             return
         waiting = self._waiting.get(sequence)
-        if waiting and waiting[0] == source and packet.startswith(self._token, _HEADER.size):
+        if waiting and waiting[0].sockaddr[0] == source and packet.startswith(self._token, _HEADER.size):
             _, sent, volley = self._waiting.pop(sequence)
             volley.answered(sequence, max((arrived - sent) * 1000, 0.001))
 
@@ -212,7 +212,7 @@ class EchoSocket:
             return
         token = packet[_HEADER.size : _HEADER.size + len(self._token)]  # routers need not return so much
         waiting = self._waiting.get(sequence)
-        if not waiting or waiting[0] != target or not self._token.startswith(token):
+        if not waiting or waiting[0].sockaddr[0] != target or not self._token.startswith(token):
             return
         if kind == TIME_EXCEEDED[self._family]:
             self._refuse(sequence, reporter, "the way is too long, or goes in a circle")
@@ -220,8 +220,8 @@ class EchoSocket:
             self._refuse(sequence, reporter, _WHY[self._family].get(code, f"code {code}"))
 
     def _refuse(self, sequence: int, reporter: str, why: str) -> None:
-        target, _, volley = self._waiting.pop(sequence)
-        volley.refused(sequence, CheckFailed("unreachable", f"{target} is not reachable: {why}, says {reporter}"))
+        address, _, volley = self._waiting.pop(sequence)
+        volley.refused(sequence, CheckFailed("unreachable", f"{address.ip} is not reachable: {why}, says {reporter}"))
 
 
 @lru_cache(maxsize=16)

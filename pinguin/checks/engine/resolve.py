@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pinguin.checks.contract import Resources
 from pinguin.checks.engine.hosts import HostsFile, Signature
-from pinguin.errors import CheckFailed
+from pinguin.errors import CheckFailed, CheckImpossible
 
 Question = tuple[str, int, int]
 IpVersion = Literal["any", "4", "6"]
@@ -27,19 +27,21 @@ def with_port(host: str, port: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address to connect to. `sockaddr` is what the socket module takes for `family`."""
+    """An address to connect to. `sockaddr` is what the socket module takes for `family`, without the zone's name in it.
+
+    ip: with its zone, where it has one: `fe80::1%eth0`.
+    """
 
     family: int
     sockaddr: tuple[Any, ...]
+    ip: str = field(init=False, repr=False, compare=False)
     _words: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Once: what is written out is every check's.
+        zone = self.sockaddr[3] if len(self.sockaddr) > 3 else 0
+        object.__setattr__(self, "ip", f"{self.sockaddr[0]}%{_zone(zone)}" if zone else self.sockaddr[0])
         object.__setattr__(self, "_words", with_port(self.ip, self.sockaddr[1]))
-
-    @property
-    def ip(self) -> str:
-        return str(self.sockaddr[0])
 
     def __str__(self) -> str:
         return self._words
@@ -78,11 +80,39 @@ class Resolver:
 
 @lru_cache(maxsize=4096)
 def literal(host: str, port: int) -> list[Address] | None:
-    """The address that `host` already is, or None where it is a name. Asks nobody."""
+    """The address that `host` already is, or None where it is a name, or has a zone (`zoned`). Asks nobody."""
+    if "%" in host:
+        return None
     try:
         return _look_up(host, port, socket.AF_UNSPEC, socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         return None
+
+
+def zoned(host: str, port: int) -> list[Address]:
+    """The address that `fe80::1%eth0` is. Never kept: an interface that comes back has another number.
+
+    Raises CheckImpossible where there is no such interface, CheckFailed where the address takes none.
+    """
+    ip, _, zone = host.partition("%")
+    if zone not in _interfaces():
+        raise CheckImpossible("internal", f"this machine has no network interface {zone}, which {host} goes through")
+    try:
+        return _look_up(host, port, socket.AF_UNSPEC, socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        raise CheckFailed("dns", f"{ip} is not a link-local address (fe80::…): it takes no %{zone}") from None
+
+
+def _interfaces() -> set[str]:
+    """By name and by number."""
+    return {str(word) for interface in socket.if_nameindex() for word in interface}
+
+
+def _zone(number: int) -> str:
+    try:
+        return socket.if_indextoname(number)
+    except OSError:  # gone since, or never there
+        return str(number)
 
 
 async def resolve(host: str, port: int, version: IpVersion, resources: Resources) -> list[Address]:

@@ -121,8 +121,8 @@ async def secure(wire: Wire, name: str, demand: Demand, context: Context, watch:
     made = contexts.of(demand)
     watch.begin("waiting for the TLS handshake")
     try:
-        # Without the dot that may end a name: certificates are made out without it.
-        await wire.start_tls(made, name.rstrip("."))
+        # Without the dot that may end a name, and an address' zone: certificates are made out without them.
+        await wire.start_tls(made, name.partition("%")[0].rstrip("."))
         sock = wire.sock
         watch.done("tls")
         found = _found(sock, demand, contexts)

@@ -47,7 +47,7 @@ async def tunnel(wire: Wire, proxy: Proxy, host: str, port: int, watch: Stopwatc
 
 
 async def _connect(wire: Wire, proxy: Proxy, host: str, port: int) -> None:
-    target = with_port(host, port)
+    target = with_port(host.partition("%")[0], port)  # a zone is this machine's own (RFC 6874, 4)
     lines = [f"CONNECT {target} HTTP/1.1".encode(), b"Host: " + target.encode()]
     if proxy.authorization:
         lines.append(b"Proxy-Authorization: " + proxy.authorization)
@@ -108,7 +108,7 @@ async def _socks(wire: Wire, proxy: Proxy, host: str, port: int) -> None:
         raise CheckFailed("protocol", f"the proxy {proxy} does not answer in SOCKS5")
     if code:
         reason, words = _REFUSALS.get(code, ("unreachable", f"code {code}"))
-        raise CheckFailed(reason, f"the proxy {proxy} does not connect to {host}:{port}: {words}")
+        raise CheckFailed(reason, f"the proxy {proxy} does not connect to {with_port(host, port)}: {words}")
     await _exactly(wire, {1: 4, 4: 16}.get(kind) or (await _exactly(wire, 1))[0])
     await _exactly(wire, 2)
 

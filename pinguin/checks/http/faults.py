@@ -13,7 +13,7 @@ from pinguin.checks.common import wrong_tls
 from pinguin.checks.conditions_syntax import parse
 from pinguin.checks.http import requests
 from pinguin.checks.http.reading import form_pairs, parse_proxy, status_range
-from pinguin.checks.http.route import DEFAULT_PORTS
+from pinguin.checks.http.route import DEFAULT_PORTS, host_of
 from pinguin.checks.http.subjects import SUBJECTS
 from pinguin.checks.verdict import wrong_host
 from pinguin.fields.headers import written_twice
@@ -49,7 +49,7 @@ def _wrong_url(url: str) -> str | None:
         return "must begin with http:// or https://"
     if not parsed.host:
         return "has no host"
-    if wrong_host(parsed.host):
+    if wrong_host(host_of(parsed)):
         return "has a host that is not a valid name or address"
     if parsed.port is not None and not 1 <= parsed.port <= 65535:
         return "has a port that is not between 1 and 65535"

@@ -28,7 +28,7 @@ from pinguin.checks.http import requests
 from pinguin.checks.http.faults import faults
 from pinguin.checks.http.made import first_request, plain_conditions, secrets_of
 from pinguin.checks.http.reading import parse_proxy
-from pinguin.checks.http.route import Route
+from pinguin.checks.http.route import Route, host_of
 from pinguin.checks.http.subjects import SUBJECTS
 from pinguin.checks.http.tokens import TokenSource
 from pinguin.errors import InvalidInput
@@ -225,7 +225,7 @@ class Options(CheckOptions, frozen=True, dict=True):  # dict: so that cached_pro
             ),
             ip_version=self.ip_version,
             proxy=parse_proxy(self.proxy, self.proxy_username, self.proxy_password) if self.proxy else None,
-            names={requests.parse_url(self.url).raw_host.decode("ascii"): self.server_name} if self.server_name else {},
+            names={host_of(requests.parse_url(self.url)): self.server_name} if self.server_name else {},
         )
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Literal
 from pinguin.checks.engine.tunnel import Proxy
 from pinguin.checks.verdict import wrong_host
 
-_PROXY = re.compile(r"(http|socks5)://(.+?)(?::(\d{1,5}))?/?")
+_PROXY = re.compile(r"(http|socks5)://(?:\[([^\[\]]*:[^\[\]]*)\]|([^\[\]:/]+))(?::([0-9]{1,5}))?/?")
 _PROXY_PORTS = {"http": 3128, "socks5": 1080}
 
 
@@ -30,10 +30,13 @@ def status_range(words: str) -> tuple[int, int]:
 def parse_proxy(url: str, username: str = "", password: str = "") -> Proxy:
     """Raises ValueError."""
     match = _PROXY.fullmatch(url)
-    if not match or wrong_host(host := match[2].strip("[]")):
+    if not match:
+        raise ValueError
+    host = match[3] or match[2].replace("%25", "%", 1)  # RFC 6874, 2
+    if wrong_host(host):
         raise ValueError
     scheme: Literal["http", "socks5"] = "http" if match[1] == "http" else "socks5"
-    port = int(match[3] or _PROXY_PORTS[scheme])
+    port = int(match[4] or _PROXY_PORTS[scheme])
     if not 1 <= port <= 65535:
         raise ValueError
     return Proxy(scheme, host, port, username, password)

@@ -13,7 +13,7 @@ from urllib.request import Request
 import httpx
 
 from pinguin.checks.engine.answer import Answer
-from pinguin.checks.http.route import DEFAULT_PORTS
+from pinguin.checks.http.route import DEFAULT_PORTS, host_of, without_zone
 from pinguin.checks.verdict import wrong_host
 from pinguin.errors import CheckFailed
 
@@ -52,7 +52,13 @@ def origin_shown(url: httpx.URL) -> str:
 def make(method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes = b"") -> httpx.Request:
     # As bytes: httpx takes texts for ASCII, and fails on others.
     raw = [(name.encode("ascii"), value.encode("utf-8")) for name, value in headers.items()]
-    return httpx.Request(method, url, headers=raw, content=content or None)
+    return _new(method, url, raw, content)
+
+
+def _new(method: str, url: httpx.URL, headers: list[tuple[bytes, bytes]], content: bytes) -> httpx.Request:
+    if "%" in url.host and not any(name.lower() == b"host" for name, _ in headers):
+        headers = [(b"Host", without_zone(url.netloc)), *headers]
+    return httpx.Request(method, url, headers=headers, content=content or None)
 
 
 def with_header(request: httpx.Request, name: str, value: str) -> httpx.Request:
@@ -128,7 +134,7 @@ def redirected(request: httpx.Request, answer: Answer) -> httpx.URL | None:
         url = request.url.join(location)
     except (httpx.InvalidURL, ValueError):
         raise CheckFailed("redirect", "redirected to something that is not a URL") from None
-    if url.scheme not in DEFAULT_PORTS or not url.host or wrong_host(url.host):
+    if url.scheme not in DEFAULT_PORTS or not url.host or wrong_host(host_of(url)):
         raise CheckFailed("redirect", f"redirected to a URL that is not for the web: {url.scheme}:…")
     if url.port is not None and not 1 <= url.port <= 65535:  # the system would take it for another one
         raise CheckFailed("redirect", f"redirected to port {url.port}, which there is not")
@@ -150,4 +156,4 @@ def next_request(request: httpx.Request, answer: Answer, url: httpx.URL, jar: Ja
     cookies = jar.header(url)
     if cookies:
         headers.append((b"cookie", cookies))
-    return httpx.Request(method, url, headers=headers, content=content or None)
+    return _new(method, url, headers, content)

@@ -76,8 +76,19 @@ def _place(request: httpx.Request) -> tuple[str, int, bool]:
     if found is None:
         url = request.url
         port = url.port or DEFAULT_PORTS[url.scheme]
-        found = request.extensions["place"] = (url.raw_host.decode("ascii"), port, url.scheme == "https")
+        found = request.extensions["place"] = (host_of(url), port, url.scheme == "https")
     return found
+
+
+def host_of(url: httpx.URL) -> str:
+    """In ASCII, as it is looked up: in a URL `%25` stands for the sign before an address' zone (RFC 6874, 2)."""
+    return url.raw_host.decode("ascii").replace("%25", "%", 1)
+
+
+def without_zone(netloc: bytes) -> bytes:
+    """A zone is this machine's own, and goes to no server (RFC 6874, 4)."""
+    before, _, zone = netloc.partition(b"%")
+    return before + zone[zone.find(b"]") :] if zone else netloc
 
 
 def _speaks_http2(wire: Wire) -> bool:
@@ -97,8 +108,7 @@ def through_proxy(request: httpx.Request, proxy: Proxy) -> bytes:
     if proxy.scheme != "http":
         return serialised(request)
     url = request.url
-    authority = url.netloc
-    target = url.scheme.encode() + b"://" + authority + url.raw_path
+    target = url.scheme.encode() + b"://" + without_zone(url.netloc) + url.raw_path
     login = [(b"proxy-authorization", proxy.authorization)] if proxy.authorization else []
     return _written(request, target, login)
 
@@ -113,7 +123,7 @@ async def _over_http2(wire: Wire, request: httpx.Request, watch: Stopwatch, limi
     url = request.url
     headers = [
         (b":method", request.method.encode()),
-        (b":authority", request.headers.get("host", "").encode("utf-8") or url.netloc),
+        (b":authority", request.headers.get("host", "").encode("utf-8") or without_zone(url.netloc)),
         (b":scheme", url.scheme.encode()),
         (b":path", url.raw_path),
     ]
