@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pinguin.checks.conditions import MISSING, Condition, Subject, Unreadable, at, judge, read_json, report
-from pinguin.checks.conditions_syntax import parse
+from pinguin.checks.conditions.syntax import parse
 from pinguin.checks.engine.jsonpath import TooMuch, path
 from pinguin.checks.engine.pattern import EFFORT, pattern
 from pinguin.errors import CheckFailed

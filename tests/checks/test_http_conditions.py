@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pinguin.checks.conditions_syntax import parse
+from pinguin.checks.conditions.syntax import parse
 from pinguin.checks.http.subjects import SUBJECTS
 from pinguin.checks.runner import Report
 from pinguin.model import REASONS, Status

@@ -11,7 +11,7 @@ import dns.message
 
 from pinguin.checks import check_type
 from pinguin.checks.conditions import judge
-from pinguin.checks.conditions_syntax import parse
+from pinguin.checks.conditions.syntax import parse
 from pinguin.checks.contract import Context, Resources
 from pinguin.checks.dns import answer as dns_answer
 from pinguin.checks.engine import certificate, chain, dns_query, exchange, http2, jsonpath, pattern, starttls

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from pinguin.checks.common import wrong_tls
-from pinguin.checks.conditions_syntax import parse
+from pinguin.checks.conditions.syntax import parse
 from pinguin.checks.http import requests
 from pinguin.checks.http.reading import form_pairs, parse_proxy, status_range
 from pinguin.checks.http.route import DEFAULT_PORTS, host_of

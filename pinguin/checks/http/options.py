@@ -20,7 +20,7 @@ from pinguin.checks.common import (
     VerifyTls,
 )
 from pinguin.checks.conditions import MOST_CONDITIONS, Condition, effort
-from pinguin.checks.conditions_syntax import parse
+from pinguin.checks.conditions.syntax import parse
 from pinguin.checks.contract import CheckOptions
 from pinguin.checks.engine.answer import SAMPLE
 from pinguin.checks.engine.secure import Demand

@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-from pinguin.checks.conditions import Condition, Kind, Subject
+from pinguin.checks.conditions.parts import Condition, Kind, Subject
 from pinguin.checks.engine import jsonpath
 from pinguin.checks.engine.pattern import Pattern, pattern
 
+MOST_CONDITIONS = 30
 LONGEST_LINE = 500
 
 
