@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pinguin.cli import COMMANDS, OWN_OPTIONS, parser
 from pinguin.broker import Broker
+from pinguin.cli import COMMANDS, OWN_OPTIONS, parser
 from pinguin.db import Pool
 from pinguin.embedded.lock import FolderLock
 from pinguin.settings import Settings
@@ -157,8 +157,17 @@ async def test_up_refuses_a_port_that_is_taken(tmp_path: object) -> None:
         free = {"PINGUIN_WEB_PORT": str(free_port()), "PINGUIN_DATA_DIR": str(tmp_path)}
         for health in (port, port - 1):  # the worker has the next one
             code, output = await run("up", **free, PINGUIN_HEALTH_PORT=str(health))
-            assert (code, "set PINGUIN_HEALTH_PORT to another port" in output) == (1, True)
-    code, output = await run("up", **free, PINGUIN_HEALTH_PORT=free["PINGUIN_WEB_PORT"])
+            assert code == 1
+            assert f"cannot listen on 127.0.0.1:{port} " in output
+            assert "set PINGUIN_HEALTH_PORT to another port" in output
+
+
+async def test_up_refuses_one_port_for_two(tmp_path: Path) -> None:
+    ports = dict.fromkeys(("PINGUIN_WEB_PORT", "PINGUIN_HEALTH_PORT"), str(free_port()))
+    code, output = await run("up", **ports, PINGUIN_DATA_DIR=str(tmp_path))
     assert (code, "set PINGUIN_HEALTH_PORT to another port" in output) == (1, True)
-    code, output = await run("up", **free, PINGUIN_WEB_HOST="no.such.invalid")
+
+
+async def test_up_refuses_an_address_that_is_not_of_this_machine(tmp_path: Path) -> None:
+    code, output = await run("up", PINGUIN_WEB_HOST="no.such.invalid", PINGUIN_DATA_DIR=str(tmp_path))
     assert (code, "set PINGUIN_WEB_HOST to an address of this machine" in output) == (1, True)

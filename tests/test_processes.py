@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pinguin.cli import parser
 from pinguin.broker import Broker
+from pinguin.cli import parser
 from pinguin.db import Pool
 from tests.chaos.test_up import children
 from tests.conftest import Services

@@ -76,15 +76,21 @@ async def test_work_is_done_while_the_database_answers(pool: Pool) -> None:
         return [found[0], *found[1]]
 
     async with connection(pool) as conn:
-        assert await while_asked(conn, told(), lambda: order.append("worked")) == ([1, 3, 4, 5], None)
+
+        def work() -> str:
+            order.append("worked")
+            return conn.info.transaction_status.name
+
+        assert await while_asked(conn, told(), work) == ([1, 3, 4, 5], "ACTIVE"), "all is sent before it works"
         assert order == ["worked", "answered"]
         assert await at_once(conn, number(conn, 7)) == [7]
 
 
 async def test_what_goes_wrong_meanwhile_leaves_nothing_behind(pool: Pool) -> None:
-    with pytest.raises(ZeroDivisionError):
-        async with connection(pool) as conn:
+    async with connection(pool) as conn:
+        with pytest.raises(ZeroDivisionError):
             await while_asked(conn, slow(conn), lambda: 1 // 0)
+        assert conn.closed, "another page would take it while it is asked"
     with pytest.raises(psycopg.errors.DivisionByZero):
         async with connection(pool) as conn:
             await while_asked(conn, divided(conn), lambda: 1)

@@ -78,7 +78,7 @@ async def test_a_region_that_is_later_than_another_is_told_too(
 
 @pytest.mark.parametrize("change", ["name = 'store'", "enabled = false", "archived_at = now()"])
 async def test_a_monitors_page_is_drawn_anew_where_it_was_edited_before_its_stream_was_open(
-    live: tuple[str, Litestar], pool: Pool, broker: Broker, change: LiteralString
+    live: tuple[str, Litestar], pool: Pool, broker: Broker, change: LiteralString, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is listening then: while the page is drawn, and while a browser sleeps."""
     monitor = await add_monitor(pool)
@@ -90,6 +90,7 @@ async def test_a_monitors_page_is_drawn_anew_where_it_was_edited_before_its_stre
         await broker.announce_results([monitor])
         assert (await events.event())[0] == "news"
     await fetch(pool, f"update monitors set {change} returning 1")
+    monkeypatch.setattr("pinguin.web.hub.REPLAY_S", 0)  # what was announced long ago is not told again
     async with stream(live[0], path, pool) as events:
         assert await events.next("list") == "changed"
 

@@ -310,9 +310,9 @@ async def test_slugs_that_come_together_make_monitors_as_long_as_there_may_be_mo
 ) -> None:
     monkeypatch.setattr("pinguin.web.intake.MOST_MONITORS", 3)
     await add_push(pool, slug="here")
-    wanted = [Ping(id=uuid4(), slug=slug, create=True) for slug in ("one", "here", "two", "one", "three")]
+    wanted = [Ping(id=uuid4(), slug=slug, create=True) for slug in ("one", "here", "one", "two", "three")]
     assert await app.state.web.intake.write([*wanted, Ping(id=uuid4(), slug="nowhere")]) == [
-        Answer.CREATED, Answer.TAKEN, Answer.CREATED, Answer.TAKEN, Answer.UNKNOWN, Answer.UNKNOWN,
+        Answer.CREATED, Answer.TAKEN, Answer.TAKEN, Answer.CREATED, Answer.UNKNOWN, Answer.UNKNOWN,
     ]  # fmt: skip
     assert await fetch(pool, "select name from monitors where options ->> 'slug' <> 'here' order by id") == [
         ("one",), ("two",),
