@@ -17,7 +17,7 @@ from pinguin.store import accounts
 from pinguin.store import sealing as stored
 from tests.conftest import Services
 from tests.factory import add_monitor, fetch
-from tests.store.test_channels import add as add_channel
+from tests.store.telling import add_channel
 
 FIRST, SECOND = "the first key of these tests", "another key, made up later"
 HTTP = {

@@ -17,7 +17,7 @@ from pinguin.web.api.routes import operations
 from tests.alerts.test_canary import CANARIES, options
 from tests.api.conftest import BASE, Program
 from tests.factory import add_incident, add_monitor, fetch
-from tests.store.test_channels import add as add_channel
+from tests.store.telling import add_channel
 from tests.web.conftest import SECRET_KEY
 from tests.web.test_canaries import clean, planted
 

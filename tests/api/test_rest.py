@@ -9,7 +9,7 @@ from pinguin.people import Role
 from tests.api.conftest import Program, new_token, program
 from tests.factory import add_incident, add_monitor, fetch
 from tests.store.pushing import add_push, token
-from tests.store.test_channels import add as add_channel
+from tests.store.telling import add_channel
 from tests.web.conftest import person
 
 

@@ -6,7 +6,7 @@ from litestar import Litestar
 
 from pinguin.web import gate
 from pinguin.web.api.routes import operations
-from tests.web.test_roles import routes
+from tests.web.pages import routes
 
 SIGNING_IN = "how a person signs in, that person changes, signed in"
 LOOK = "a form, or a piece of a page, that a program has no use for"

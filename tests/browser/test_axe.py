@@ -14,9 +14,8 @@ from tests.browser.conftest import visiting
 from tests.browser.test_dashboard import lived_in
 from tests.factory import fetch
 from tests.store.pushing import add_push
-from tests.store.test_channels import add as add_channel
-from tests.web.test_channels import message
-from tests.web.test_hostile import asked
+from tests.store.telling import add_channel, message
+from tests.web.pages import asked
 
 __all__ = ["lived_in"]
 

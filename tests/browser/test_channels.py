@@ -9,8 +9,8 @@ from pinguin.db import Pool, connection
 from pinguin.store import channels
 from tests.browser.conftest import visiting
 from tests.factory import add_monitor, fetch
-from tests.store.test_channels import add, broken, outage, set_rules
-from tests.web.test_channels import answering, message
+from tests.store.telling import add_channel, broken, message, outage, set_rules
+from tests.web.channel_forms import answering
 
 LONG = "550 5.7.1 the policy of mail.example.org refuses messages from 192.0.2.1: " + "x" * 120
 
@@ -19,8 +19,10 @@ LONG = "550 5.7.1 the policy of mail.example.org refuses messages from 192.0.2.1
 async def busy(pool: Pool) -> int:
     """Channels in every state, with a log, and a monitor that chose them; the id of a channel that has all of it."""
     to = {"options": {"url": "https://chat.example.org/hooks/17"}}
-    ops, chat, pager = [await add(pool, name=name, **to) for name in ("On call", "Chat of the whole team", "Pager")]
-    await add(pool, name="Old address", is_default=False, **to)
+    ops, chat, pager = [
+        await add_channel(pool, name=name, **to) for name in ("On call", "Chat of the whole team", "Pager")
+    ]
+    await add_channel(pool, name="Old address", is_default=False, **to)
     shop, db = await add_monitor(pool, name="shop"), await add_monitor(pool, name="db")
     async with connection(pool) as conn:
         group = await channels.create_group(conn, "Everybody", [ops, chat])

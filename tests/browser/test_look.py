@@ -13,10 +13,9 @@ from pinguin.people import Role
 from tests.browser.conftest import PHONE, WIDE, Looks, visiting
 from tests.factory import add_incident, add_monitor, fetch
 from tests.store.pushing import add_push
-from tests.store.test_channels import add as add_channel
+from tests.store.telling import add_channel, message
 from tests.web.conftest import person
-from tests.web.test_channels import message
-from tests.web.test_hostile import asked
+from tests.web.pages import asked
 
 LONG = "x" * 120
 WIDER = """() => [...document.querySelectorAll("body *")].filter(each => {

@@ -3,46 +3,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 
 from pinguin.db import Pool, connection
 from pinguin.errors import Conflict, InvalidInput, NotFound
 from pinguin.store import channels, messages
-from pinguin.store.channels import Chooser, Draft
+from pinguin.store.channels import Chooser
 from tests.factory import add_monitor, fetch
-
-DRAFT = Draft(
-    name="ops", kind="webhook", options={"url": "sealed:v1:x"}, is_default=True, subject_template=None,
-    body_template=None, per_minute=10, quiet_from=None, quiet_to=None, quiet_zone=None, quiet_days=range(1, 8),
-)  # fmt: skip
-
-
-async def add(pool: Pool, **changes: Any) -> int:
-    async with connection(pool) as conn:
-        return await channels.create(conn, replace(DRAFT, **changes))
-
-
-async def broken(pool: Pool, channel: int) -> None:
-    await fetch(
-        pool, "update channels set broken_at = now(), broken_reason = '410 Gone' where id = %s returning 1", channel
-    )
-
-
-async def outage(pool: Pool, monitor: int) -> None:
-    """An incident; its trigger writes who is to be told."""
-    await fetch(
-        pool,
-        """insert into incidents (monitor_id, started_at, confirmed_at, reason, message, region)
-        values (%s, now(), now(), 'refused', 'connection refused', 'local') returning 1""",
-        monitor,
-    )
+from tests.store.telling import DRAFT, add_channel, broken, outage, set_rules
 
 
 async def test_a_channel_is_written_and_read_as_it_was(pool: Pool) -> None:
     quiet: dict[str, Any] = {"quiet_from": "22:00", "quiet_to": "07:00", "quiet_zone": "Europe/Berlin"}
     quiet["quiet_days"] = [1, 2]
-    channel = await add(pool, **quiet, subject_template="{{ subject }}")
+    channel = await add_channel(pool, **quiet, subject_template="{{ subject }}")
     async with connection(pool) as conn:
         found = await channels.get(conn, channel)
         assert [found] == await channels.listed(conn)
@@ -54,7 +28,7 @@ async def test_a_channel_is_written_and_read_as_it_was(pool: Pool) -> None:
 
 
 async def test_an_edit_of_what_is_not_the_newest_is_a_conflict(pool: Pool) -> None:
-    channel = await add(pool)
+    channel = await add_channel(pool)
     async with connection(pool) as conn:
         first = (await channels.get(conn, channel)).updated_at
         await channels.update(conn, channel, first, replace(DRAFT, name="theirs"))
@@ -66,7 +40,7 @@ async def test_an_edit_of_what_is_not_the_newest_is_a_conflict(pool: Pool) -> No
 
 
 async def test_what_a_sender_notes_is_no_conflict(pool: Pool) -> None:
-    channel = await add(pool)
+    channel = await add_channel(pool)
     async with connection(pool) as conn:
         seen = await channels.get(conn, channel)
         await conn.execute("update channels set failures = 3, failing_since = now(), tokens = 1, next_at = now()")
@@ -74,27 +48,27 @@ async def test_what_a_sender_notes_is_no_conflict(pool: Pool) -> None:
 
 
 async def test_a_name_is_taken_until_its_channel_is_deleted(pool: Pool) -> None:
-    channel = await add(pool)
+    channel = await add_channel(pool)
     with pytest.raises(InvalidInput, match="another channel"):
-        await add(pool, name="OPS")
+        await add_channel(pool, name="OPS")
     async with connection(pool) as conn:
         await channels.archive(conn, channel)
         with pytest.raises(NotFound):
             await channels.get(conn, channel)
         with pytest.raises(NotFound):
             await channels.archive(conn, channel)
-    await add(pool, name="OPS")
+    await add_channel(pool, name="OPS")
 
 
 async def test_a_zone_that_the_database_lacks_is_refused(pool: Pool) -> None:
     """At the time of an alert it would be too late."""
     with pytest.raises(InvalidInput, match="Atlantis/Poseidonis"):
-        await add(pool, quiet_from="22:00", quiet_to="07:00", quiet_zone="Atlantis/Poseidonis")
+        await add_channel(pool, quiet_from="22:00", quiet_to="07:00", quiet_zone="Atlantis/Poseidonis")
     assert await fetch(pool, "select 1 from channels") == []
 
 
 async def test_a_broken_channel_is_tried_again_when_it_is_edited_or_asked_for(pool: Pool) -> None:
-    channel = await add(pool)
+    channel = await add_channel(pool)
     async with connection(pool) as conn:
         await broken(pool, channel)
         await channels.retry(conn, channel)
@@ -111,7 +85,7 @@ async def test_a_broken_channel_is_tried_again_when_it_is_edited_or_asked_for(po
 
 
 async def test_what_waits_for_another_try_is_tried_at_once_when_asked_for(pool: Pool) -> None:
-    channel = await add(pool)
+    channel = await add_channel(pool)
     await fetch(
         pool,
         """insert into messages (channel_id, status, due_at) values (%s, 'retry', now() + interval '10 min')
@@ -124,7 +98,7 @@ async def test_what_waits_for_another_try_is_tried_at_once_when_asked_for(pool: 
 
 
 async def test_a_channel_that_is_switched_off_gives_up_what_waits(pool: Pool) -> None:
-    channel = await add(pool)
+    channel = await add_channel(pool)
     await outage(pool, await add_monitor(pool))
     async with connection(pool) as conn:
         assert (await channels.get(conn, channel)).waiting == 1
@@ -137,7 +111,7 @@ async def test_a_channel_that_is_switched_off_gives_up_what_waits(pool: Pool) ->
 
 
 async def test_a_deletion_knows_who_chose_the_channel(pool: Pool) -> None:
-    ops, night = await add(pool), await add(pool, name="night", is_default=False)
+    ops, night = await add_channel(pool), await add_channel(pool, name="night", is_default=False)
     async with connection(pool) as conn:
         group = await channels.create_group(conn, "both", [ops, night])
     for name, steps in (
@@ -160,13 +134,8 @@ async def test_a_deletion_knows_who_chose_the_channel(pool: Pool) -> None:
         assert await channels.told(conn, chosen[0].id) == []
 
 
-async def set_rules(pool: Pool, monitor: int, rules: dict[str, Any]) -> None:
-    text = msgspec.json.encode(rules).decode()
-    await fetch(pool, "update monitors set alerts = %s::jsonb where id = %s returning 1", text, monitor)
-
-
 async def test_a_group_is_edited_from_its_newest_state_alone(pool: Pool) -> None:
-    ops = await add(pool)
+    ops = await add_channel(pool)
     async with connection(pool) as conn:
         await channels.create_group(conn, "all", [])
         with pytest.raises(InvalidInput, match="another group"):
@@ -182,7 +151,7 @@ async def test_a_group_is_edited_from_its_newest_state_alone(pool: Pool) -> None
 
 
 async def test_the_log_has_messages_items_attempts_and_what_waits(pool: Pool) -> None:
-    channel = await add(pool)
+    channel = await add_channel(pool)
     shop, mail = await add_monitor(pool, name="shop"), await add_monitor(pool, name="mail")
     await outage(pool, shop)
     await outage(pool, mail)

@@ -10,9 +10,10 @@ import pytest
 from pinguin.db import Pool, connection
 from pinguin.store import channels
 from tests.factory import add_monitor, fetch
-from tests.store.test_channels import add
+from tests.store.telling import add_channel
 from tests.web.conftest import Client
-from tests.web.test_editing import TCP, base, beside
+from tests.web.monitor_forms import TCP, base
+from tests.web.pages import beside
 
 RULES = {
     **TCP, "alerts": "1", "alerts.told": "default", "alerts.steps.0.after": "0", "alerts.remind_every_min": "0",
@@ -40,7 +41,7 @@ def drawn(page: str) -> dict[str, str]:
 
 
 async def test_the_default_rules_are_stored_as_none(client: Client, pool: Pool) -> None:
-    await add(pool)
+    await add_channel(pool)
     page = (await client.get("/monitors/new?type=tcp")).text
     assert "Tell the default channels <i>ops</i>" in page
     assert (await client.submit("/monitors/new", {**TCP, **drawn(page)})).status_code == 303
@@ -55,7 +56,7 @@ async def test_a_form_without_the_part_leaves_the_rules_as_they_are(client: Clie
 
 
 async def test_every_rule_is_kept_shown_again_and_makes_no_version(client: Client, pool: Pool) -> None:
-    ops, night = await add(pool), await add(pool, name="night")
+    ops, night = await add_channel(pool), await add_channel(pool, name="night")
     async with connection(pool) as conn:
         group = await channels.create_group(conn, "all", [ops, night])
     db = await add_monitor(pool, name="db")
@@ -102,7 +103,7 @@ async def test_nobody_is_a_choice(client: Client, pool: Pool) -> None:
 
 async def test_the_earliest_step_is_the_first(client: Client, pool: Pool) -> None:
     """It is the one that hears of everything else, too."""
-    ops, night = await add(pool), await add(pool, name="night")
+    ops, night = await add_channel(pool), await add_channel(pool, name="night")
     steps = {
         "alerts.told": "chosen", "alerts.steps.0.after": "20", f"alerts.steps.0.channel.{ops}": "on",
         "alerts.steps.1.after": "5", f"alerts.steps.1.channel.{night}": "on",
@@ -152,7 +153,7 @@ WRONG = [
 
 
 async def test_each_mistake_stands_beside_its_field_and_keeps_the_rest(client: Client, pool: Pool) -> None:
-    await add(pool)
+    await add_channel(pool)
     await add_monitor(pool, name="db")
     for changes, field, words in WRONG:
         answer = await client.submit("/monitors/new", {**RULES, **changes, "tags": "kept"})
@@ -186,7 +187,7 @@ async def test_monitors_of_the_same_name_are_told_apart(client: Client, pool: Po
 
 
 async def test_a_channel_that_was_deleted_is_in_no_rule_any_more(client: Client, pool: Pool) -> None:
-    ops, night = await add(pool), await add(pool, name="night")
+    ops, night = await add_channel(pool), await add_channel(pool, name="night")
     await client.submit("/monitors/new", {**RULES, **CHOSEN, f"alerts.steps.0.channel.{night}": "on"})
     async with connection(pool) as conn:
         await channels.archive(conn, night)
@@ -209,7 +210,7 @@ async def test_rules_that_cannot_be_read_can_be_mended(client: Client, pool: Poo
 
 @pytest.mark.parametrize("hostile", ['"><script>alert(1)</script>', "\x00\u202e{{ 7 * 7 }}", "9" * 400, "ſ' or 1=1"])
 async def test_hostile_input_is_refused_and_shown_as_it_was(client: Client, pool: Pool, hostile: str) -> None:
-    await add(pool)
+    await add_channel(pool)
     names = [name for name in RULES if name.startswith("alerts.")] + ["alerts.steps.1.after", "alerts.depends_on.0"]
     answer = await client.submit("/monitors/new", {**RULES, **dict.fromkeys(names, hostile)})
     assert answer.status_code == 422

@@ -14,7 +14,7 @@ from pinguin.web import badges
 from pinguin.web.badges import GREEN, GREY, RED, YELLOW, Badge
 from tests.factory import add_monitor, fetch, set_status
 from tests.web.conftest import Client, person, signed_in
-from tests.web.test_listing import HOSTILE
+from tests.web.hostile import HOSTILE
 
 EXPIRES = """insert into monitor_expiries (monitor_id, kind, expires_at)
 values (%s, 'certificate', now() + interval '12 days 1 hour') returning 1"""

@@ -13,9 +13,9 @@ from pinguin.people import Role
 from pinguin.store import bulk, channels
 from tests.factory import add_monitor, fetch, set_status
 from tests.store.pushing import add_push
-from tests.store.test_channels import add as add_channel
+from tests.store.telling import add_channel
 from tests.web.conftest import Client, browser, person, signed_in
-from tests.web.test_listing import HOSTILE
+from tests.web.hostile import HOSTILE
 
 KEPT = """
 select to_jsonb(m) - '{version,updated_at}'::text[] from monitors m order by id

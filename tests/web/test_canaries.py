@@ -23,9 +23,9 @@ from pinguin.web.service import Web
 from tests.alerts.test_canary import CANARIES, options
 from tests.factory import add_incident, add_monitor, fetch
 from tests.store.pushing import add_push, token
-from tests.store.test_channels import add as add_channel
+from tests.store.telling import add_channel
 from tests.web.conftest import SECRET_KEY, Client, person, signed_in
-from tests.web.test_hostile import Forms, asked
+from tests.web.pages import Forms, asked
 
 NEEDED = {"url": "http://127.0.0.1:9/", "host": "127.0.0.1", "port": 9, "name": "shop.test", "domain": "shop.test"}
 

@@ -10,10 +10,10 @@ from pinguin.db import Pool, connection
 from pinguin.people import Role
 from pinguin.store import channels
 from tests.factory import add_monitor, fetch
-from tests.store.test_channels import add, broken, set_rules
+from tests.store.telling import add_channel, broken, message, set_rules
+from tests.web.channel_forms import EMAIL, WEBHOOK
 from tests.web.conftest import Client, Statements, account, person, signed_in
-from tests.web.test_channels import EMAIL, WEBHOOK, message
-from tests.web.test_listing import HOSTILE
+from tests.web.hostile import HOSTILE
 
 
 async def test_every_kind_of_hostile_input_is_refused_or_shown_as_it_is(client: Client, pool: Pool) -> None:
@@ -52,8 +52,8 @@ async def test_ids_and_cursors_that_cannot_be_are_told_so(client: Client) -> Non
 
 
 async def test_the_list_tells_how_each_channel_is(client: Client, pool: Pool) -> None:
-    good, failing, bad = [await add(pool, name=name) for name in ("good", "failing", "bad")]
-    await add(pool, name="resting")
+    good, failing, bad = [await add_channel(pool, name=name) for name in ("good", "failing", "bad")]
+    await add_channel(pool, name="resting")
     await client.submit("/channels/4/off")
     await message(pool, good, "sent", ("delivered", "200 OK"))
     await message(pool, failing, "retry", ("failed", "503 <busy>"))
@@ -77,7 +77,7 @@ async def test_the_list_tells_how_each_channel_is(client: Client, pool: Pool) ->
 
 
 async def test_a_deletion_says_who_chose_it_and_leaves_the_log(client: Client, pool: Pool) -> None:
-    ops = await add(pool)
+    ops = await add_channel(pool)
     await message(pool, ops, "sent", ("delivered", "200 OK"))
     shop = await add_monitor(pool, name="shop")
     await set_rules(pool, shop, {"steps": [{"channels": [ops]}]})
@@ -92,7 +92,7 @@ async def test_a_deletion_says_who_chose_it_and_leaves_the_log(client: Client, p
 
 
 async def test_groups_are_made_changed_and_deleted(client: Client, pool: Pool) -> None:
-    ops, night = await add(pool), await add(pool, name="night")
+    ops, night = await add_channel(pool), await add_channel(pool, name="night")
     answer = await client.submit("/channel-groups/new", {"name": "all", f"channel.{ops}": "on", "channel.99": "on"})
     assert answer.status_code == 303
     assert await fetch(pool, "select name, channel_ids from channel_groups") == [("all", [ops])]
@@ -119,7 +119,7 @@ async def test_the_list_costs_the_same_however_many_there_are(
 ) -> None:
     counts = []
     for number in range(3):
-        await message(pool, await add(pool, name=f"c{number}"), "sent", ("delivered", "200 OK"))
+        await message(pool, await add_channel(pool, name=f"c{number}"), "sent", ("delivered", "200 OK"))
         statements.count = 0
         await client.get("/channels")
         counts.append(statements.count)
@@ -135,7 +135,7 @@ POSTS = (
 
 
 async def test_a_viewer_sees_how_channels_are_and_changes_none(visitor: Client, pool: Pool, app: Litestar) -> None:
-    await add(pool)
+    await add_channel(pool)
     async with connection(pool) as conn:
         await channels.create_group(conn, "Everybody", [1])
     await account(pool)
@@ -155,7 +155,7 @@ async def test_a_viewer_sees_how_channels_are_and_changes_none(visitor: Client, 
 
 
 async def test_nobody_comes_in_without_a_session_or_a_token(client: Client, pool: Pool) -> None:
-    await add(pool)
+    await add_channel(pool)
     async with connection(pool) as conn:
         await channels.create_group(conn, "all", [1])
     for path in POSTS:

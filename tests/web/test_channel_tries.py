@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pinguin.db import Pool
 from tests.factory import fetch
+from tests.web.channel_forms import EMAIL, WEBHOOK, answering, base
 from tests.web.conftest import Client
-from tests.web.test_channels import EMAIL, WEBHOOK, answering, base
 
 
 async def test_a_test_shows_the_real_answer(client: Client, pool: Pool) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -17,57 +14,19 @@ from pinguin.db import Pool
 from pinguin.secrets import PREFIX, Keys
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
-from tests.store.test_channels import add
+from tests.store.telling import add_channel
+from tests.web.channel_forms import EMAIL, WEBHOOK, base
 from tests.web.conftest import SECRET_KEY, Client
-from tests.web.test_editing import beside
-
-OWN = {
-    "name": "ops", "per_minute": "10", "is_default": "on", "quiet_from": "", "quiet_to": "", "quiet_zone": "",
-    "subject_template": "", "body_template": "", **{f"quiet_days.{day}": "on" for day in range(1, 8)},
-}  # fmt: skip
-WEBHOOK = {
-    **OWN, "kind": "webhook", "options.url": "https://chat.test/hook?key=hunter2", "options.method": "POST",
-    "options.timeout_s": "10", "options.verify_tls": "on",
-}  # fmt: skip
-EMAIL = {
-    **OWN, "kind": "email", "options.host": "smtp.test", "options.sender": "pinguin@shop.test",
-    "options.to": "ops@shop.test", "options.security": "starttls", "options.username": "u",
-    "options.password": "hunter2", "options.verify_tls": "on",
-}  # fmt: skip
+from tests.web.pages import beside
 
 
 async def stored(pool: Pool, *columns: str) -> tuple[Any, ...]:
     return (await fetch(pool, f"select {', '.join(columns)} from channels order by id desc limit 1"))[0]
 
 
-async def base(client: Client, channel: int) -> dict[str, str]:
-    """The hidden fields of the edit form."""
-    page = (await client.get(f"/channels/{channel}/edit")).text
-    return dict(re.findall(r'<input type="hidden" name="(channel|updated_at)" value="([^"]+)"', page))
-
-
 async def options(pool: Pool) -> dict[str, Any]:
     kind, sealed = await stored(pool, "kind", "options")
     return Keys(SECRET_KEY).unseal_fields(sealed, channel_type(kind).options, PLACE)
-
-
-@asynccontextmanager
-async def answering(status: str, text: str) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A receiver that gives every request the same answer."""
-    heard: list[bytes] = []
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        size = re.search(rb"content-length: (\d+)", head.lower())
-        heard.append(head + (await reader.readexactly(int(size[1])) if size else b""))
-        body = text.encode()
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook", heard
 
 
 async def test_without_channels_the_pages_say_that_nobody_is_told(client: Client, pool: Pool) -> None:
@@ -79,7 +38,7 @@ async def test_without_channels_the_pages_say_that_nobody_is_told(client: Client
     assert "nobody is told yet" in (await client.get("/monitors")).text
     await add_monitor(pool)
     assert "Nobody is told yet." in (await client.get("/monitors")).text
-    channel = await add(pool)
+    channel = await add_channel(pool)
     assert "is told yet" not in (await client.get("/monitors")).text
     await client.submit(f"/channels/{channel}/off")
     assert "Nobody is told yet." in (await client.get("/monitors")).text
@@ -204,7 +163,7 @@ async def test_quiet_hours_are_whole_and_leave_a_time(client: Client, pool: Pool
 
 
 async def test_a_name_that_is_taken_is_told_beside_it(client: Client, pool: Pool) -> None:
-    await add(pool, name="OPS")
+    await add_channel(pool, name="OPS")
     answer = await client.submit("/channels/new", WEBHOOK)
     assert beside(answer.text, "name") == "Name is taken: another channel is called so"
 
@@ -246,18 +205,3 @@ async def test_secrets_that_do_not_open_have_to_be_entered_again(client: Client,
         assert "set PINGUIN_SECRET_KEY" in beside(answer.text, "options-password")
     finally:
         web.keys = mine
-
-
-async def message(pool: Pool, channel: int, status: str, *tries: tuple[str, str]) -> int:
-    [(made,)] = await fetch(
-        pool,
-        """insert into messages (channel_id, status, subject, attempts, due_at, ended_at)
-        values (%s, %s, 'shop is down', %s, now() + interval '5 min',
-          case when %s not in ('retry', 'sending') then now() end)
-        returning id""",
-        channel, status, len(tries), status,
-    )  # fmt: skip
-    for outcome, answer in tries:
-        insert = "insert into attempts (message_id, latency_ms, outcome, answer) values (%s, 12.5, %s, %s) returning 1"
-        await fetch(pool, insert, made, outcome, answer)
-    return int(made)

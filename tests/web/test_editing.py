@@ -10,13 +10,9 @@ from pinguin.db import Pool
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client
 from tests.web.hearing import listening
-from tests.web.test_saved import opened, stored
+from tests.web.monitor_forms import OWN, TCP, base, opened, stored
+from tests.web.pages import beside
 
-OWN = {
-    "name": "shop", "interval_s": "60", "timeout_s": "5", "failure_threshold": "2", "recovery_threshold": "1",
-    "regions": "local", "tags": "",
-}  # fmt: skip
-TCP = {**OWN, "type": "tcp", "options.host": "127.0.0.1", "options.port": "9"}
 HTTP = {
     **OWN, "type": "http", "options.url": "https://shop.test/", "options.method": "GET",
     "options.accepted_statuses": "200-299", "options.slow_ms": "0", "options.certificate_days": "14",
@@ -24,20 +20,6 @@ HTTP = {
     "options.verify_tls": "on",
 }  # fmt: skip
 SECRETS = {"url": "https://shop.test/", "username": "u", "password": "hunter2", "headers": {"X-Key": "hush"}}
-
-
-def beside(page: str, field: str) -> str:
-    """The error that stands beside a field; the field points to it."""
-    found = re.search(rf'id="f-{field}-error">([^<]*)<', page)
-    assert found is not None, f"no error beside {field}"
-    assert f'aria-describedby="f-{field}-error' in page
-    return found[1].replace("&#39;", "'")
-
-
-async def base(client: Client, monitor: int) -> dict[str, str]:
-    """The hidden fields of the edit form."""
-    page = (await client.get(f"/monitors/{monitor}/edit")).text
-    return dict(re.findall(r'<input type="hidden" name="(version|updated_at|monitor)" value="([^"]+)"', page))
 
 
 @pytest.mark.parametrize("kind", ["http", "tcp", "ping", "dns"])

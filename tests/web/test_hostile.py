@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import quote_plus
 
 import pytest
 from litestar import Litestar
@@ -22,72 +19,14 @@ from pinguin.people import Role
 from pinguin.web.sessions import csrf_token
 from tests.factory import add_incident, add_monitor, fetch
 from tests.store.pushing import add_push
-from tests.store.test_channels import add as add_channel
+from tests.store.telling import add_channel, message
 from tests.web.conftest import PASSWORD, Client, account, person, signed_in
-from tests.web.test_channels import message
-from tests.web.test_roles import routes
+from tests.web.hostile import VALUES, encoded
+from tests.web.pages import Form, Forms, addresses, asked
 
-MARKUP = "\"'><img src=x onerror=alert(1)>"
-VALUES = (
-    MARKUP, "", " ", "\x00", "a\x00b", "-1", "0", "9" * 18, "9" * 30, "9" * 5000, "1e309", "nan", "1_0", "٣", "²", "½",
-    "\ud83d", "\U0001f427" * 300, "x" * 70_000, "a\nb\tc", "\u2028\u202e\x85", "{{ 7 * 7 }}", "{% for a in b %}",
-    "%(x)s %s {}", "../../etc/passwd", "//evil.test", "/\\evil.test", "/ä\U0001f427", "javascript:alert(1)",
-    "http://u:p@[::1]:99999/", "http://[", "https://ä.test/", "a@b\r\nBcc: c@d", "0000-00-00", "0001-01-01T00:00",
-    "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59", "9999-12-31", "9999-12-31T23:59", "1969-12-31",
-    "2026-02-30", "2026-W01-1", "24:00", "02:30+05:00", "* * * * *", "0 0 31 2 *", "Europe/Berlin", "posix/UTC",
-    "../UTC", "(a+)+$", "[", "null", "[]", "AA==", "Zm9v", "2026-01-01T00:00:00+00:00_1", "local", "once", "cron",
-)  # fmt: skip
-"""What people, scanners and broken programs send."""
 IDS = ("0", "-1", "9" * 18, "9" * 30, "9" * 5000, "1.5", "1e3", "٣", "%00", "%ff", "a", "1%2f..", "%2e%2e")
 TAIL = re.compile(r"delete|remove|sign-out|/end|/sessions/|/role|second-factor|password|resolve|revoke")
 """What ends things goes last."""
-
-
-@dataclass
-class Form:
-    action: str
-    fields: dict[str, str] = field(default_factory=dict)
-
-
-class Forms(HTMLParser):
-    """The posting forms of a page, filled in as a browser would send them, by each of their buttons."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[Form] = []
-        self._form: Form | None = None
-        self._select, self._area = "", ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form" and given.get("method") == "post":
-            self._form = Form(given["action"])
-            self.found.append(self._form)
-        if self._form is None:
-            return
-        name, kind = given.get("name", ""), given.get("type", "")
-        if "formaction" in given:
-            self.found.append(Form(given["formaction"], self._form.fields))
-        elif name and tag == "input" and (kind not in ("checkbox", "radio") or "checked" in given):
-            self._form.fields[name] = given.get("value", "on")
-        elif name and tag in ("input", "button", "textarea"):
-            self._form.fields.setdefault(name, given.get("value", ""))
-            self._area = name if tag == "textarea" else ""
-        elif tag == "select":
-            self._select = name
-        elif tag == "option" and ("selected" in given or self._select not in self._form.fields):
-            self._form.fields[self._select] = given.get("value", "")
-
-    def handle_data(self, data: str) -> None:
-        if self._form and self._area:
-            self._form.fields[self._area] += data
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._form = None
-        if tag == "textarea":
-            self._area = ""
 
 
 @pytest.fixture
@@ -108,17 +47,6 @@ async def house(visitor: Client, pool: Pool) -> Client:
     return visitor
 
 
-def addresses(app: Litestar, method: str) -> list[str]:
-    """Of all pages, with 1 for each number."""
-    found = {path for each, path, _ in routes(app) if each == method and not re.search(r"\{(?!\w*_id)", path)}
-    return sorted(re.sub(r"\{[^}]*\}", "1", path) for path in found)
-
-
-def asked(app: Litestar) -> list[str]:
-    """Pages that answer at once: streams do not end."""
-    return [path for path in addresses(app, "GET") if not re.fullmatch(r"/live/(list|dashboard|monitors/1)", path)]
-
-
 async def all_forms(client: Client, app: Litestar) -> list[Form]:
     extra = [f"/maintenance/new?kind={kind}" for kind in ("weekly", "monthly", "monthly_weekday", "cron", "manual")]
     extra += [f"/monitors/new?type={name}" for name in app.state.web.types]
@@ -135,12 +63,6 @@ def mutated(form: Form, turn: int) -> Iterator[dict[str, str]]:
     for place, name in enumerate(names):
         yield form.fields | {name: VALUES[(turn + 7 * place) % len(VALUES)]}
     yield form.fields | dict.fromkeys(names, VALUES[turn % len(VALUES)])
-
-
-def encoded(fields: dict[str, str]) -> bytes:
-    """As a form, lone surrogates too, which no browser sends."""
-    texts = ((quote_plus(each.encode("utf-8", "surrogatepass")) for each in pair) for pair in fields.items())
-    return "&".join("=".join(pair) for pair in texts).encode()
 
 
 @pytest.mark.parametrize("turn", [0, len(VALUES) // 2])

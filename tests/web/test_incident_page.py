@@ -9,8 +9,8 @@ from typing import Any
 from pinguin.db import Pool
 from tests.factory import add_incident, add_monitor, add_result, fetch
 from tests.web.conftest import Client, Statements
+from tests.web.hostile import HOSTILE
 from tests.web.test_incidents import names, told
-from tests.web.test_listing import HOSTILE
 
 
 async def test_the_page_tells_the_whole_story(client: Client, pool: Pool) -> None:

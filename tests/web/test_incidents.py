@@ -18,7 +18,7 @@ from pinguin.web.csv_text import cell
 from pinguin.web.export import PART
 from tests.factory import add_incident, add_monitor, fetch
 from tests.web.conftest import Client, Statements
-from tests.web.test_listing import HOSTILE
+from tests.web.hostile import HOSTILE
 
 
 def names(page: str) -> list[str]:

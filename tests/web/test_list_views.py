@@ -19,7 +19,8 @@ from pinguin.web import asked, list_page
 from pinguin.web.asked import SORTS, Asked
 from tests.factory import add_monitor, fetch, set_status
 from tests.web.conftest import Client, browser, person, signed_in
-from tests.web.test_listing import HOSTILE, names
+from tests.web.hostile import HOSTILE
+from tests.web.test_listing import names
 
 
 async def spread(pool: Pool, many: int) -> None:

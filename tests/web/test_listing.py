@@ -11,11 +11,7 @@ from pinguin.store.monitors import Filter
 from pinguin.web.asked import ORDER
 from tests.factory import add_monitor, add_result, fetch, set_status
 from tests.web.conftest import Client, Statements
-
-HOSTILE = (
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'; drop table monitors; --", "%_\\", "{{ 7 * 7 }}",
-    "\u202e\u0000", "x" * 5000,
-)  # fmt: skip
+from tests.web.hostile import HOSTILE
 
 
 def names(page: str) -> list[str]:

@@ -16,8 +16,8 @@ from pinguin.store.maintenance import Draft
 from tests.factory import add_monitor, add_result, fetch, set_status
 from tests.web.conftest import Client, Statements
 from tests.web.hearing import listening
-from tests.web.test_editing import beside
-from tests.web.test_listing import HOSTILE
+from tests.web.hostile import HOSTILE
+from tests.web.pages import beside
 
 HTMX = {"HX-Request": "true"}
 WHO = {"title": "Upgrade", "enabled": "on", "zone": "Europe/Berlin", "scope": "everything", "counts": "excluded"}

@@ -6,13 +6,12 @@ import re
 
 from pinguin.db import Pool
 from tests.factory import add_monitor, fetch
-from tests.store.test_channels import add, outage
+from tests.store.telling import add_channel, message, outage
 from tests.web.conftest import Client, Statements
-from tests.web.test_channels import message
 
 
 async def test_the_log_shows_tries_items_and_what_waits(client: Client, pool: Pool) -> None:
-    ops = await add(pool)
+    ops = await add_channel(pool)
     shop = await add_monitor(pool, name="shop")
     await outage(pool, shop)
     await message(pool, ops, "failed", ("failed", "no answer <within> 10 s"), ("refused", "410 Gone"))
@@ -38,7 +37,7 @@ async def test_the_log_shows_tries_items_and_what_waits(client: Client, pool: Po
 async def test_the_log_has_pages_and_costs_the_same_however_long_it_is(
     client: Client, pool: Pool, statements: Statements
 ) -> None:
-    ops = await add(pool)
+    ops = await add_channel(pool)
     await message(pool, ops, "sent", ("delivered", "200 OK"))
     statements.count = 0
     await client.get("/messages")
@@ -67,7 +66,7 @@ async def test_a_monitor_says_who_is_told_of_it_and_what_became_of_that(client: 
     page = (await client.get(f"/monitors/{shop}")).text
     assert "Nobody is told of this monitor" in page
     assert "There is no default channel" in page
-    ops = await add(pool)
+    ops = await add_channel(pool)
     await outage(pool, shop)
     page = (await client.get(f"/monitors/{shop}")).text
     assert f'Told at once: <a href="/channels/{ops}/messages">ops</a>.' in page

@@ -14,7 +14,7 @@ from pinguin.web.charts.view import asked
 from pinguin.web.service import Web
 from tests.factory import add_monitor, add_result, fetch, set_status
 from tests.web.conftest import Client, Statements
-from tests.web.test_listing import HOSTILE
+from tests.web.hostile import HOSTILE
 
 
 async def test_the_page_tells_status_cause_and_history(client: Client, pool: Pool) -> None:

@@ -12,7 +12,7 @@ from pinguin.people import Role
 from pinguin.web.service import Web
 from tests.factory import fetch
 from tests.web.conftest import PASSWORD, Client, browser, person
-from tests.web.test_hostile import Forms
+from tests.web.pages import Forms
 from tests.web.test_second_factor import code_of, turn_on
 
 TOKEN = {"label": "ci", "scope": "write", "days": "366"}

@@ -10,7 +10,7 @@ from pinguin.people import Role
 from tests.factory import fetch
 from tests.store.pushing import add_push, age, judge, ping, token
 from tests.web.conftest import Client, person, signed_in
-from tests.web.test_editing import base
+from tests.web.monitor_forms import base
 
 FORM = {"type": "push", "name": "Backup", "options.schedule": "cron", "options.expression": "0 3 * * *",
         "options.zone": "Europe/Berlin", "options.grace_s": "1800", "failure_threshold": "1",

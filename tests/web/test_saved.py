@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from litestar import Litestar
 
-from pinguin.checks import check_type
 from pinguin.db import Pool
 from pinguin.people import Role
-from pinguin.secrets import PREFIX, Keys, monitor_place
+from pinguin.secrets import PREFIX, Keys
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
-from tests.web.conftest import SECRET_KEY, Client, person, signed_in
+from tests.web.conftest import Client, person, signed_in
+from tests.web.monitor_forms import opened, stored
 
-KEYS = Keys(SECRET_KEY)
 SECRETS = {"username": "ada", "password": "hunter2hunter2", "headers": {"X-Key": "canary-header"}}
 SHOP = {"url": "http://127.0.0.1:9/", **SECRETS}
 
@@ -30,15 +29,6 @@ def sent(**changes: str) -> dict[str, str]:
         "options.compression": "on",
     }  # fmt: skip
     return form | changes
-
-
-def opened(options: dict[str, Any], kind: str = "http") -> dict[str, Any]:
-    return KEYS.unseal_fields(options, check_type(kind).options, monitor_place(kind))
-
-
-async def stored(pool: Pool, monitor_id: int = 1) -> dict[str, Any]:
-    [(options,)] = await fetch(pool, "select options from monitors where id = %s", monitor_id)
-    return dict(options)
 
 
 async def base(pool: Pool, monitor_id: int = 1) -> dict[str, str]:
@@ -151,7 +141,7 @@ async def test_a_secret_in_the_clear_is_somewhere_else(client: Client, pool: Poo
         options={"host": "127.0.0.1", "port": 9, "tls": "direct", "send": "${secret}", "secret": "hunter2"},
     )
     form = sent(**{"type": "tcp", "options.host": "127.0.0.1", "options.port": "9", "options.tls": "no"})
-    form["options.certificate_days"], form["options.tls_minimum"] = "14", "1.2"
+    form |= {"options.certificate_days": "14", "options.tls_minimum": "1.2", "options.send": "${secret}"}
     answer = await client.submit("/monitors/1/edit", form | await base(pool))
     assert answer.status_code == 422
     assert "new is in the clear" in answer.text

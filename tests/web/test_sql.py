@@ -15,7 +15,7 @@ from pinguin.web import analytics, sql_answer, sql_docs
 from pinguin.web.service import Web
 from tests.factory import add_monitor, fetch
 from tests.web.conftest import Client, browser, person, signed_in
-from tests.web.test_hostile import VALUES, encoded
+from tests.web.hostile import VALUES, encoded
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
