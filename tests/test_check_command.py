@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from pinguin.check_command import check, printable
+from pinguin.check_command import check
+from pinguin.check_command.printing import printable
 from pinguin.checks import check_types
 from tests.checks.certificates import house, server
 from tests.checks.servers import answering, name_server, page, recording, serving, silent, zone

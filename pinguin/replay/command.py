@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from pinguin.check_command import printable
+from pinguin.check_command.printing import printable
 from pinguin.db import Connection, connection, make_pool
 from pinguin.embedded.attach import attached
 from pinguin.errors import InvalidInput

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pinguin import check_command
+from pinguin.check_command import reading
 from pinguin.checks import check_type, check_types, docs
 from pinguin.checks.contract import CheckType
 from pinguin.checks.describe import command_line, main_option
@@ -44,7 +44,7 @@ def test_every_type_has_examples_and_a_sentence_for_every_option(kind: CheckType
 def test_every_example_parses_and_its_command_line_means_the_same(kind: CheckType, values: dict[str, Any]) -> None:
     expected = kind.parse(values)
     name, *words = command_line(kind, values)
-    given = check_command.values(kind, check_command.parser(kind).parse_args(words))
+    given = reading.values(kind, reading.parser(kind).parse_args(words))
     assert (name, kind.parse(given)) == (kind.name, expected)
 
 
@@ -62,7 +62,7 @@ def test_the_examples_in_the_file_are_the_same_ones() -> None:
     for line, plain in zip(lines, objects, strict=True):
         name, *words = shlex.split(line)
         kind = check_type(name)
-        given = check_command.values(kind, check_command.parser(kind).parse_args(words))
+        given = reading.values(kind, reading.parser(kind).parse_args(words))
         assert kind.parse(given) == kind.parse(json.loads(plain))
 
 
