@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -279,3 +280,18 @@ async def test_an_incident_shows_while_it_is_open(chromium: Browser, address: st
         await fetch(pool, "update incidents set ended_at = now() where id = %s returning 1", incident)
         await app.state.web.broker.announce_results([monitor])
         await expect(banner).to_have_text("", timeout=SLOW)
+
+
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+async def test_what_lies_deep_in_the_evidence_has_room(chromium: Browser, address: str, pool: Pool, width: int) -> None:
+    shop = await add_monitor(pool, name="Shop")
+    hop = {"url": "http://203.0.113.7/", "phases": {"first_byte": 1234.567}}
+    await add_result(pool, shop, evidence=json.dumps({"hops": [hop, hop]}))
+    async with visiting(chromium, address, width) as visit:
+        await visit.sign_in()
+        await visit.page.goto(f"/monitors/{shop}")
+        row = visit.page.locator("table.log tbody tr").first
+        await row.locator("summary").click()
+        heights = [await each.bounding_box() for each in await row.get_by_text("1234.567", exact=True).all()]
+
+    assert [each and each["height"] < 30 for each in heights] == [True, True]
