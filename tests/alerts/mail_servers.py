@@ -116,3 +116,15 @@ async def stall(_: asyncio.StreamWriter) -> None:
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
+
+
+def to(port: int, /, **changes: Any) -> dict[str, Any]:
+    """The options of a channel that sends to a server on that port."""
+    return {
+        "host": "127.0.0.1",
+        "port": port,
+        "security": "none",
+        "sender": "Pinguin <pinguin@example.org>",
+        "to": ["ops@example.org"],
+        **changes,
+    }

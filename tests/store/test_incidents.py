@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,43 +10,11 @@ import pytest
 
 from pinguin.db import Pool, connection
 from pinguin.errors import Conflict, NotFound
-from pinguin.model import Result, Status
+from pinguin.model import Status
 from pinguin.store import incidents
-from pinguin.store.recording import record
-from tests.factory import add_monitor, fetch, result
-
-DOWN, UP = Status.DOWN, Status.UP
-
-
-async def recorded(pool: Pool, *results: Result) -> None:
-    async with pool.connection() as conn, conn.transaction():
-        await record(conn, results)
-
-
-def lately(monitor_id: int, seconds: float, status: Status = DOWN) -> Result:
-    """The result of a slot that many seconds from now."""
-    each = result(monitor_id, status=status)
-    each.scheduled_at = each.started_at = datetime.now(UTC) + timedelta(seconds=seconds)
-    return each
-
-
-async def add_channel(pool: Pool, name: str = "pager") -> int:
-    ((channel,),) = await fetch(
-        pool,
-        "insert into channels (name, kind, options, is_default) values (%s, 'webhook', '{}', true) returning id",
-        name,
-    )
-    return int(channel)
-
-
-async def broken(pool: Pool, name: str = "shop", threshold: int = 2, **values: object) -> tuple[int, int]:
-    """A monitor that is down since two minutes; its id, and the incident's."""
-    monitor = await add_monitor(
-        pool, datetime.now(UTC) - timedelta(hours=1), name=name, failure_threshold=threshold, **values
-    )
-    await recorded(pool, *(lately(monitor, 60.0 * n - 60 * threshold - 5) for n in range(threshold)))
-    ((incident,),) = await fetch(pool, "select id from incidents where monitor_id = %s and ended_at is null", monitor)
-    return monitor, incident
+from tests.factory import fetch
+from tests.store.outages import DOWN, UP, acknowledged, broken, lately, recorded
+from tests.store.telling import add_channel
 
 
 async def resolved(pool: Pool, incident: int) -> int | None:
@@ -140,13 +107,8 @@ async def held(pool: Pool, incident: int) -> list[tuple[Any, ...]]:
     return await fetch(pool, sql, incident)
 
 
-async def acknowledged(pool: Pool, ids: Sequence[int], note: str = "on it") -> list[int]:
-    async with connection(pool) as conn:
-        return await incidents.acknowledge(conn, ids, "ada", note)
-
-
 async def test_an_acknowledgement_ends_reminders_and_escalation(pool: Pool) -> None:
-    first, second = await add_channel(pool), await add_channel(pool, "manager")
+    first, second = await add_channel(pool), await add_channel(pool, name="manager")
     rules = (
         f'{{"steps": [{{"channels": [{first}]}}, {{"after_s": 900, "channels": [{second}]}}], "remind_every_s": 600}}'
     )
@@ -177,7 +139,7 @@ async def tell(pool: Pool, incident: int) -> None:
 
 
 async def test_taken_back_everything_goes_on(pool: Pool) -> None:
-    first, second = await add_channel(pool), await add_channel(pool, "manager")
+    first, second = await add_channel(pool), await add_channel(pool, name="manager")
     rules = (
         f'{{"steps": [{{"channels": [{first}]}}, {{"after_s": 900, "channels": [{second}]}}], "remind_every_s": 600}}'
     )
@@ -209,7 +171,7 @@ async def test_many_are_acknowledged_at_once_and_those_that_are_over_are_not(poo
 
 async def test_people_and_senders_at_once_wait_for_nobody_in_a_circle(pool: Pool) -> None:
     """Afterwards nothing is left to remind of, or to escalate."""
-    channels = [await add_channel(pool, f"c{n}") for n in range(2)]
+    channels = [await add_channel(pool, name=f"c{n}") for n in range(2)]
     steps = ", ".join(f'{{"after_s": {n * 10}, "channels": {channels}}}' for n in range(3))
     ids = [(await broken(pool, f"m{n}", alerts=f'{{"steps": [{steps}], "remind_every_s": 60}}'))[1] for n in range(6)]
     due = "update notifications set due_at = now() - interval '5 seconds' where status = 'waiting' returning 1"

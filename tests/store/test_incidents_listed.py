@@ -11,7 +11,8 @@ from pinguin.db import Pool, connection
 from pinguin.store import causes, incidents
 from pinguin.store.incidents import Filter
 from tests.factory import EPOCH, add_monitor, fetch, result
-from tests.store.test_incidents import DOWN, UP, acknowledged, add_channel, broken, lately, recorded
+from tests.store.outages import DOWN, UP, acknowledged, broken, lately, recorded
+from tests.store.telling import add_channel
 
 
 async def test_the_list_is_narrowed_in_every_way(pool: Pool) -> None:

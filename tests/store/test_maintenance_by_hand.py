@@ -11,7 +11,7 @@ from pinguin.errors import InvalidInput
 from pinguin.maintenance import Manual
 from pinguin.store import maintenance, maintenance_windows
 from tests.factory import fetch
-from tests.store.test_maintenance import HOUR, edit, near, plan, running, weekly, windows
+from tests.store.planning import HOUR, edit, near, plan, running, weekly, windows
 
 
 async def test_it_is_started_extended_and_ended_by_hand(pool: Pool) -> None:

@@ -13,8 +13,8 @@ from pinguin.model import Status
 from pinguin.store import history, incidents, maintenance_windows, monitors, pages
 from pinguin.store.monitors import Filter
 from tests.factory import EPOCH, add_monitor, fetch, result
-from tests.store.test_incidents import recorded
-from tests.store.test_maintenance import DAY, HOUR, MINUTE, add_window, plan, running, until
+from tests.store.outages import recorded
+from tests.store.planning import DAY, HOUR, MINUTE, add_window, plan, running, until
 
 
 async def test_it_is_for_chosen_monitors_for_tags_or_for_all(pool: Pool) -> None:

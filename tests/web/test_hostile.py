@@ -125,11 +125,12 @@ async def test_no_address_falls_over_its_numbers(house: Client, app: Litestar, p
 
 async def test_no_other_method_does_anything(house: Client, app: Litestar, pool: Pool) -> None:
     before = await fetch(pool, "select count(*) from audit")
-    for method in ("HEAD", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"):
-        for path in asked(app):
+    for path in asked(app):
+        looked = await house.get(path)
+        assert (await house.head(path)).status_code == looked.status_code, path
+        for method in ("PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"):
             answer = await house.request(method, path)
-            looked = (303, 400, 404) if method == "HEAD" else ()
-            assert answer.status_code in (200, 204, 401, 405, *looked), (method, path, answer.status_code)
+            assert answer.status_code in (200, 204, 401, 405), (method, path, answer.status_code)
     assert await fetch(pool, "select count(*) from audit") == before
 
 

@@ -7,9 +7,7 @@ from typing import Any
 from pinguin.db import Pool
 from tests.factory import add_monitor, fetch
 from tests.receiver import Answer, Receiver
-from tests.worker.test_sender import fails, provider, senders, until
-
-__all__ = ["provider"]
+from tests.worker.senders import fails, senders, until
 
 
 async def test_a_message_that_is_not_understood_holds_up_no_other(pool: Pool, provider: Receiver) -> None:

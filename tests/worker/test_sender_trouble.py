@@ -22,9 +22,7 @@ from pinguin.worker import letters
 from pinguin.worker import sender as sending
 from tests.factory import add_monitor, fetch
 from tests.receiver import Answer, Receiver, receiver
-from tests.worker.test_sender import add_channel, fails, provider, senders, until
-
-__all__ = ["provider"]
+from tests.worker.senders import add_channel, fails, senders, until
 
 TOLD = "select count(*) = {} from notifications where status = 'sent'"
 
