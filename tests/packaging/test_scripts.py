@@ -46,7 +46,7 @@ def installed(workshop: Workshop) -> Workshop:
     """A checkout whose .venv has what the lock names, with Node beside it."""
     (workshop.folder / "requirements").mkdir()
     (workshop.folder / ".venv" / "bin").mkdir(parents=True)
-    for lock in ("embedded", "dev", "node"):
+    for lock in ("embedded", "dev", "node", "pip"):
         (workshop.folder / "requirements" / f"{lock}.lock").write_text(f"{lock}==1\n")
     shutil.copy(workshop.folder / "requirements" / "embedded.lock", workshop.folder / ".venv")
     for name in ("python", "pip"):
@@ -93,8 +93,21 @@ def test_what_was_broken_off_is_made_anew(installed: Workshop) -> None:
     python.with_name("python.whole").rename(python)
     fresh = installed.stand_in("fresh")
     _, output = installed.run("scripts/venv", "embedded", PYTHON=str(fresh))
-    assert "fresh -m venv --clear .venv" in installed.calls
+    assert "fresh -m venv --clear --without-pip .venv" in installed.calls
     assert "Making .venv with " in output
+
+
+@pytest.mark.parametrize(("wheel", "times"), [("/bundled/pip-23.whl", 0), ("", 1)])
+def test_a_new_venv_has_the_locked_pip_by_that_of_ensurepip(installed: Workshop, wheel: str, times: int) -> None:
+    (installed.folder / ".venv" / "embedded.lock").unlink()
+    path = installed.folder / "path"
+    python = installed.stand_in("python", f'[ "$3" != install ] || echo "path=$PYTHONPATH" >>{path}')
+    shutil.move(python, installed.folder / ".venv" / "bin" / "python")
+    fresh = installed.stand_in("fresh", f'case "$2" in *_bundled*) echo {wheel} ;; esac')
+    assert installed.run("scripts/venv", "embedded", PYTHON=str(fresh), PYTHONPATH="")[0] == 0
+    assert pip_calls(installed)[0].endswith("--ignore-installed -r requirements/pip.lock")
+    assert path.read_text().splitlines() == [f"path={wheel}", "path=", "path="]
+    assert installed.calls.count("python -m ensurepip") == times
 
 
 def test_ctrl_c_stops_it_also_where_python_only_says_that_it_failed(installed: Workshop) -> None:
