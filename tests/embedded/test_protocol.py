@@ -74,6 +74,17 @@ async def test_a_query_after_an_error_waits_for_the_sync(embedded: EmbeddedStack
         assert answer.count(b"Z\0\0\0\5") == 1
 
 
+async def test_what_is_asked_at_once_is_answered_at_once(embedded: EmbeddedStack) -> None:
+    """In one write: a client that is woken by each message of an answer costs more than the query."""
+    async with bare(embedded.database.socket) as client:
+        bind, run = message(b"B", bytes(8)), message(b"E", bytes(5))
+        await client.send(message(b"P", b"\0select 'all of it'\0\0\0") + bind + run + message(b"S"))
+        async with asyncio.timeout(30):
+            answer = await client.reader.read(1000)
+    assert b"all of it" in answer
+    assert answer.endswith(message(b"Z", b"I"))
+
+
 async def test_server_side_cursor(conn: Conn) -> None:
     async with conn.transaction(), conn.cursor(name="big") as cursor:
         cursor.itersize = 100

@@ -6,6 +6,7 @@ import { readStartup, refusal, settingsIn, welcome } from './startup.mjs'
 import { log } from './log.mjs'
 
 const QUEUE_BYTES = 2 ** 20 // more than this waiting: stop reading for a while
+const REPLY_BYTES = 2 ** 16 // more than this is sent, whatever follows
 let lastId = 0
 
 export class Connection {
@@ -15,6 +16,9 @@ export class Connection {
   #inbox = new Inbox()
   #queue = []
   #queued = 0
+  #replies = [] // of the message that is handled now and of those before it, until the client waits for them
+  #unsent = 0
+  #stepping = false
   #started = false
   #vanished = false
 
@@ -33,16 +37,20 @@ export class Connection {
   }
 
   write(bytes) {
-    if (bytes.length && !this.closed) this.socket.write(bytes)
+    this.#replies.push(bytes)
+    this.#unsent += bytes.length
+    if (!this.#stepping || this.#unsent > REPLY_BYTES) this.#send()
   }
 
   end() {
+    this.#send()
     this.socket.destroySoon()
   }
 
   // Not after the last byte was read: a client that reads nothing would keep the session.
   dismiss(code, text) {
     this.write(failure('FATAL', code, text))
+    this.#send()
     this.socket.destroy()
   }
 
@@ -56,7 +64,17 @@ export class Connection {
     const bytes = this.#queue.shift()
     this.#queued -= bytes.length
     if (this.#queued < QUEUE_BYTES && this.socket.isPaused()) this.socket.resume()
+    this.#stepping = true
     this.#guard(() => this.dialogue.handle(bytes))
+    this.#stepping = false
+    if (this.#queue.length === 0 || !this.dialogue.busy) this.#send()
+  }
+
+  // A query is five messages that come at once. To write, and to wake the client, costs more than many a query: once is enough.
+  #send() {
+    if (this.#unsent && !this.closed) this.socket.write(this.#replies.length === 1 ? this.#replies[0] : Buffer.concat(this.#replies))
+    this.#replies = []
+    this.#unsent = 0
   }
 
   #receive(chunk) {

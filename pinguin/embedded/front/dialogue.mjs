@@ -58,7 +58,7 @@ export class Dialogue {
       case 'D': case 'C': return this.#describeOrClose(type, bytes)
       case 'E': return this.#execute(bytes)
       case 'S': return this.#run(bytes)
-      case 'H': return // every reply is sent at once
+      case 'H': return // replies are sent as soon as the client has nothing more to say
       case 'd': case 'c': case 'f': return // what a client still sends after its COPY has failed
       // An unknown type, or a password that nobody asked for, would be FATAL for the backend, and so for everyone.
       default: throw new ProtocolError(`message type ${bytes[0]}`)
