@@ -22,6 +22,7 @@ from pinguin.embedded.stack import EmbeddedStack
 from pinguin.errors import PinguinError
 from tests.embedded.clients import connect, value
 from tests.embedded.processes import is_running, kill, started_again, until
+from tests.lacking import lacks
 
 
 @asynccontextmanager
@@ -191,3 +192,18 @@ async def test_the_front_refuses_to_run_without_a_lock(embedded: EmbeddedStack) 
     )
     _, errors = await process.communicate()
     assert (process.returncode, json.loads(errors)["event"]) == (64, "no_lock")
+
+
+async def test_tables_stay_open(embedded: EmbeddedStack) -> None:
+    """Otherwise queries of more tables and indexes than a few dozen open their files again and again."""
+    files = Path(f"/proc/{embedded.database_child.pid}/fd")
+    if not files.exists():
+        lacks("this machine has no /proc")
+    async with await connect(embedded.database_url) as conn:
+        await conn.execute("create table split (at int not null) partition by range (at)")
+        for n in range(100):
+            await conn.execute(f"create table split_{n} partition of split for values from ({n}) to ({n + 1})")
+        await conn.execute("insert into split select generate_series(0, 99)")
+        assert await value(conn, "select count(*) from split") == 100
+        assert len(list(files.iterdir())) > 100
+        await conn.execute("drop table split")
