@@ -64,6 +64,7 @@ class Context:
     phases, evidence: filled in by the check as it goes, so that a check cut off by the timeout still shows how far
     it came.
     stage: what the check waits for now, in words ("waiting for the first byte"), for the sentence of a timeout.
+    held_up: what of ours keeps the check from the target, if anything does: a timeout then says nothing about it.
     resources: what the checks of one worker share (TLS contexts by policy, the ICMP socket), kept by type.
     """
 
@@ -72,6 +73,7 @@ class Context:
     phases: dict[str, float] = dataclass_field(default_factory=dict)
     evidence: dict[str, Any] = dataclass_field(default_factory=dict)
     stage: str = ""
+    held_up: str = ""
 
 
 class Resources:

@@ -51,7 +51,7 @@ async def run(kind: CheckType, options: CheckOptions, timeout: float, resources:
     except Exception as error:
         # A socket may raise TimeoutError of itself (ETIMEDOUT): only our own clock's is the monitor's timeout.
         if bound.expired:
-            return _report(Status.DOWN, context, reason="timeout", message=_too_late(context))
+            return _expired(context)
         return _bug(kind, error, context)
 
 
@@ -102,6 +102,13 @@ def _bug(kind: CheckType, error: Exception, context: Context) -> Report:
     log.error("check crashed", check_type=kind.name, error=type(error).__name__, frames=frames)
     message = f"the check itself failed with {type(error).__name__}; the worker's log has the details"
     return _report(Status.UNKNOWN, context, reason="internal", message=message)
+
+
+def _expired(context: Context) -> Report:
+    if context.held_up:
+        message = f"not checked within {context.timeout:g} s: {context.held_up}"
+        return _report(Status.UNKNOWN, context, reason="internal", message=message)
+    return _report(Status.DOWN, context, reason="timeout", message=_too_late(context))
 
 
 def _too_late(context: Context) -> str:

@@ -6,6 +6,8 @@ import asyncio
 import errno
 import socket
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -60,23 +62,27 @@ async def test_the_last_address_says_why(context: Context, monkeypatch: pytest.M
     assert len(context.evidence["failed_addresses"]) == dial.MOST_ADDRESSES - 1
 
 
-async def test_names_whose_server_is_silent_hold_up_nobody(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+@asynccontextmanager
+async def hanging(check: Check, monkeypatch: pytest.MonkeyPatch, number: int) -> AsyncIterator[None]:
+    """So many checks wait, each in a thread, for a name whose server is silent."""
     gate = threading.Event()
+    begun: list[str] = []
     look_up = resolve._look_up
 
     def slow(host: str, port: int, family: int, flags: int) -> list[Address]:
         if host.startswith("slow") and not flags:
+            begun.append(host)
             gate.wait(600)
             raise OSError
         return look_up(host, port, family, flags)
 
     monkeypatch.setattr(resolve, "_look_up", slow)
-    waiting = [asyncio.create_task(check("http", url=f"http://slow{n}.invalid/")) for n in range(40)]
-    await asyncio.sleep(0.05)
+    waiting = [asyncio.create_task(check("http", url=f"http://slow{n}.invalid/")) for n in range(number)]
     try:
-        async with serving(answering(page())) as port:
-            report = await check("http", url=f"http://localhost:{port}/")
-        assert report.status is Status.UP
+        async with asyncio.timeout(60):
+            while len(begun) < number:
+                await asyncio.sleep(0.01)
+        yield
     finally:
         for task in waiting:
             task.cancel()
@@ -84,15 +90,34 @@ async def test_names_whose_server_is_silent_hold_up_nobody(check: Check, monkeyp
         await asyncio.wait(waiting)
 
 
-async def test_a_name_that_cannot_be_one(resources: Resources) -> None:
+async def test_names_whose_server_is_silent_hold_up_nobody(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with hanging(check, monkeypatch, 40), serving(answering(page())) as port:
+        report = await check("http", url=f"http://localhost:{port}/")
+
+    assert report.status is Status.UP
+
+
+async def test_a_look_up_that_finds_no_thread_says_nothing_about_the_target(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hanging(check, monkeypatch, resolve.MOST_AT_ONCE), serving(answering(page())) as port:
+        held_up = await check("tcp", timeout=0.5, host="fine.invalid", port=port)
+        written_out = await check("tcp", host="127.0.0.1", port=port)
+
+    assert (held_up.status, held_up.reason) == (Status.UNKNOWN, "internal")
+    assert held_up.message == "not checked within 0.5 s: 100 other look-ups wait for name servers that do not answer"
+    assert written_out.status is Status.UP
+
+
+async def test_a_name_that_cannot_be_one(context: Context) -> None:
     with pytest.raises(CheckFailed) as failed:
-        await resolve.resolve("a" * 70 + ".test", 80, "any", resources)
+        await resolve.resolve("a" * 70 + ".test", 80, "any", context)
     assert failed.value.reason == "dns"
 
 
-async def test_a_resolver_closes_without_waiting() -> None:
+async def test_a_resolver_closes_without_waiting(context: Context) -> None:
     resolver = Resolver()
-    assert (await resolver.addresses("localhost", 80, 0))[0].sockaddr[1] == 80
+    assert (await resolver.addresses("localhost", 80, 0, context))[0].sockaddr[1] == 80
     resolver.close()
 
 

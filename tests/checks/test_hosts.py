@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pinguin.checks.contract import Context, Resources
 from pinguin.checks.engine import resolve
 from pinguin.checks.engine.hosts import HostsFile
 from pinguin.checks.engine.resolve import Address, Resolver
@@ -55,7 +56,7 @@ def test_where_others_are_asked_first_the_file_answers_nothing(tmp_path: Path, s
 
 
 async def test_an_answer_of_the_file_is_kept_until_the_file_changes(
-    hosts: HostsFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hosts: HostsFile, tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -64,13 +65,13 @@ async def test_an_answer_of_the_file_is_kept_until_the_file_changes(
         return [Address(socket.AF_INET, ("127.0.0.1", port))]
 
     monkeypatch.setattr(resolve, "_look_up", look_up)
-    resolver = Resolver(hosts)
+    resolver, context = Resolver(hosts), Context(timeout=60, resources=resources)
     try:
         for name in ("here.test", "here.test", "elsewhere.test", "elsewhere.test"):
-            await resolver.addresses(name, 80, socket.AF_INET)
+            await resolver.addresses(name, 80, socket.AF_INET, context)
         assert asked == ["here.test", "elsewhere.test", "elsewhere.test"]
         (tmp_path / "hosts").write_text("127.0.0.2 here.test\n")
-        await resolver.addresses("here.test", 80, socket.AF_INET)
+        await resolver.addresses("here.test", 80, socket.AF_INET, context)
         assert asked[3:] == ["here.test"]
     finally:
         resolver.close()

@@ -51,7 +51,7 @@ async def _looked_up(host: str, port: int, version: IpVersion, context: Context,
             raise CheckFailed("dns", f"{host} is not an IPv4 address")
         return _permitted(host, zoned(host, port), context)
     watch.begin(f"resolving {host}")
-    found = await resolve(host, port, version, context.resources)
+    found = await resolve(host, port, version, context)
     watch.done("dns")
     return _permitted(host, found, context)
 
@@ -77,7 +77,7 @@ async def permit_behind_proxy(host: str, port: int, context: Context) -> None:
     found = literal(host.partition("%")[0], port)
     if found is None and guard.deny:
         try:
-            found = await resolve(host, port, "any", context.resources)
+            found = await resolve(host, port, "any", context)
         except CheckFailed:  # a name that only the proxy knows
             return
     for address in found or ():

@@ -10,13 +10,15 @@ from functools import lru_cache
 from time import monotonic
 from typing import Any, Literal
 
-from pinguin.checks.contract import Resources
+from pinguin.checks.contract import Context
 from pinguin.checks.engine.hosts import HostsFile, Signature
 from pinguin.errors import CheckFailed, CheckImpossible
 
 Question = tuple[str, int, int]
 IpVersion = Literal["any", "4", "6"]
 KEPT_S, MOST_KEPT = 60.0, 4096
+MOST_AT_ONCE = 100
+_HELD_UP = f"{MOST_AT_ONCE} other look-ups wait for name servers that do not answer"
 FAMILIES = {"any": socket.AF_UNSPEC, "4": socket.AF_INET, "6": socket.AF_INET6}
 
 
@@ -55,24 +57,25 @@ class Resolver:
     """
 
     def __init__(self, hosts: HostsFile | None = None) -> None:
-        self._threads = ThreadPoolExecutor(max_workers=100, thread_name_prefix="resolver")
+        self._threads = ThreadPoolExecutor(max_workers=MOST_AT_ONCE, thread_name_prefix="resolver")
         self._hosts = hosts or HostsFile()
         self._kept: dict[Question, tuple[Signature | None, float, list[Address]]] = {}
 
-    async def addresses(self, host: str, port: int, family: int) -> list[Address]:
+    async def addresses(self, host: str, port: int, family: int, context: Context) -> list[Address]:
         if not self._hosts.answers(host, family):
-            return await self._ask(host, port, family)
+            return await self._ask(host, port, family, context)
         question, signature = (host, port, family), self._hosts.signature()
         kept = self._kept.get(question)
         if kept is None or kept[0] != signature or monotonic() - kept[1] > KEPT_S:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            kept = self._kept[question] = (signature, monotonic(), await self._ask(host, port, family))
+            kept = self._kept[question] = (signature, monotonic(), await self._ask(host, port, family, context))
         return kept[2]
 
-    async def _ask(self, host: str, port: int, family: int) -> list[Address]:
+    async def _ask(self, host: str, port: int, family: int, context: Context) -> list[Address]:
+        context.held_up = _HELD_UP  # until a thread begins
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _look_up, host, port, family, 0)
+        return await loop.run_in_executor(self._threads, _begin, context, host, port, family)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -115,15 +118,20 @@ def _zone(number: int) -> str:
         return str(number)
 
 
-async def resolve(host: str, port: int, version: IpVersion, resources: Resources) -> list[Address]:
+async def resolve(host: str, port: int, version: IpVersion, context: Context) -> list[Address]:
     """The addresses of `host` in the system's order, at least one. Raises CheckFailed("dns")."""
     family = FAMILIES[version]
     try:
-        return await resources.get(Resolver).addresses(host, port, family)
+        return await context.resources.get(Resolver).addresses(host, port, family, context)
     except socket.gaierror as error:
         raise CheckFailed("dns", _why(host, version, error.errno)) from None
     except UnicodeError:
         raise CheckFailed("dns", f"{host} is not a valid name") from None
+
+
+def _begin(context: Context, host: str, port: int, family: int) -> list[Address]:
+    context.held_up = ""
+    return _look_up(host, port, family, 0)
 
 
 def _look_up(host: str, port: int, family: int, flags: int) -> list[Address]:
