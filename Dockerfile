@@ -1,7 +1,8 @@
 # The image of scheduler, worker and web: Python, the locked packages, our modules and our SQL.
 FROM python:3.11.14-slim-bookworm AS packages
 COPY requirements/base.lock /base.lock
-RUN python -m venv /venv && /venv/bin/python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r /base.lock
+RUN python -m venv --without-pip /venv && \
+    python -m pip --python /venv/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r /base.lock
 
 FROM python:3.11.14-slim-bookworm
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1

@@ -6,13 +6,18 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.packaging.checkout import ROOT
 
 Instruction = tuple[str, str]
-AS_IMPORTED = {**os.environ, "PIP_NO_COMPILE": "0"}
-"""What pip installs is compiled when it is imported: of this one switch its 0 says yes."""
+OURS = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "PIP_NO_COMPILE": "0",
+}
+"""The image's `python` is ours. What pip installs is compiled when it is imported: of this one switch its 0 says yes."""
 
 
 def instructions() -> list[Instruction]:
@@ -33,7 +38,7 @@ def build(root: Path) -> None:
             source, target = rest.split()
             _copy(source, root / target.lstrip("/") if target.startswith("/") else folder / target)
         elif keyword == "RUN":
-            subprocess.run(below(rest, root), shell=True, cwd=folder, env=AS_IMPORTED, check=True, capture_output=True)
+            subprocess.run(below(rest, root), shell=True, cwd=folder, env=OURS, check=True, capture_output=True)
 
 
 def _copy(source: str, to: Path) -> None:
