@@ -17,7 +17,7 @@ OURS = {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "PIP_NO_COMPILE": "0",
 }
-"""The image's `python` is ours. What pip installs is compiled when it is imported: of this one switch its 0 says yes."""
+"""The image's `python` is ours. What pip installs is compiled when it is imported: to this switch, 0 says yes."""
 
 
 def instructions() -> list[Instruction]:
