@@ -245,6 +245,9 @@ async def test_cancelling_leaves_no_descriptor(check: Check, descriptors: Callab
         ("client_key", {"client_certificate": LEAF.pem}),
         ("client_key", {"client_certificate": LEAF.pem, "client_key": MIDDLE.key_pem}),
         ("client_certificate", {"client_key": LEAF.key_pem}),
+        ("client_certificate", {"client_certificate": LEAF.pem + LEAF.key_pem, "client_key": LEAF.key_pem}),
+        ("client_certificate", {"client_certificate": LEAF.key_pem, "client_key": LEAF.pem}),
+        ("ca_certificates", {"ca_certificates": LEAF.pem + LEAF.key_pem}),
     ],
 )
 def test_a_bad_option_is_refused_by_its_name(name: str, options: dict[str, object]) -> None:

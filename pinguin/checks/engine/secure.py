@@ -35,6 +35,7 @@ VERSIONS: dict[str, ssl.TLSVersion] = {
     "1.2": ssl.TLSVersion.TLSv1_2,
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
+_PRIVATE = "PRIVATE KEY-----"
 _DER = 2  # _ssl.ENCODING_DER
 _HANDSHAKE = 22  # RFC 8446, 5.1: ContentType
 _CERTIFICATE_REQUEST, _SESSION_TICKET = 13, 4  # RFC 8446, 4: HandshakeType
@@ -148,6 +149,8 @@ def wrong_pem(pem: str) -> str | None:
     """What is wrong with the authorities in PEM, or None."""
     if not pem:
         return None
+    if _PRIVATE in pem:
+        return "must not have a private key among them: here it would not be kept secret"
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
     except (ssl.SSLError, TypeError, ValueError):  # TypeError: a text that is not ASCII
@@ -163,6 +166,8 @@ def wrong_identity(client_certificate: str, client_key: str) -> dict[str, str]:
         return {"client_certificate": "is required where there is a key"}
     if not client_key:
         return {"client_key": "is required where there is a client certificate"}
+    if _PRIVATE in client_certificate:
+        return {"client_certificate": "must not hold the private key: only the field for it keeps it secret"}
     try:
         _load_identity(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), client_certificate, client_key)
     except (OSError, ValueError):
