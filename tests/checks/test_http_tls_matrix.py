@@ -135,14 +135,18 @@ async def test_the_oldest_version(check: Check) -> None:
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 async def test_a_client_certificate_that_is_demanded(check: Check, version: str) -> None:
     mine, other = make("me", ROOT, names=("me.test",)), make("me", STRANGER, names=("me.test",))
+    old = make("me", ROOT, names=("me.test",), days=-1, since=-9)
     context = server(LEAF, MIDDLE, version=version, clients=ROOT)
-    none, wrong, right = [await visit(check, context, **showing(identity)) for identity in (None, other, mine)]
+    shown = (None, other, old, mine)
+    none, wrong, over, right = [await visit(check, context, **showing(identity)) for identity in shown]
 
     assert right.status is Status.UP, right.message
-    assert (none.status, wrong.status) == (Status.DOWN, Status.DOWN)
-    assert (none.reason, wrong.reason) == ("tls", "tls")
-    if version == "TLSv1_3":
-        assert "demands another client certificate, or one at all" in str(none.message)
+    for refused in (none, wrong, over):
+        assert (refused.status, refused.reason) == (Status.DOWN, "tls")
+        assert "client certificate" in str(refused.message)
+    if version == "TLSv1_2":
+        assert "demands a client certificate" in str(none.message)
+        assert "refuses the client certificate" in str(wrong.message)
 
 
 async def test_another_server_name(check: Check) -> None:

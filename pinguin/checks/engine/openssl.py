@@ -216,6 +216,10 @@ class TlsSocket:
         lib.SSL_get0_alpn_selected(self._ssl, name, size)
         return bytes(ffi.buffer(name[0], size[0])).decode("ascii", "replace") if size[0] else ""
 
+    def asked_for_certificate(self) -> bool:
+        """Whether the server asked for one, and named who may have signed it, which in TLS 1.3 it need not."""
+        return bool(lib.SSL_get_client_CA_list(self._ssl) != ffi.NULL)
+
     def sent_chain(self) -> tuple[bytes, ...]:
         """The certificates as the server sent them, leaf first, also where they were refused."""
         return _ders(lib.SSL_get_peer_cert_chain(self._ssl))

@@ -292,12 +292,12 @@ async def _next_word(wire: Wire, sock: ssl.SSLSocket, demand: Demand, contexts: 
                 await wire.readable()
             continue
         if not data:
-            raise CheckFailed("tls", f"{wire.address} {_about_client(demand)}: the other side closed the connection")
+            raise CheckFailed("tls", f"{wire.address} {about_client(demand)}: the other side closed the connection")
         return data
     return b""
 
 
-def _about_client(demand: Demand) -> str:
+def about_client(demand: Demand) -> str:
     return "refuses the client certificate" if demand.client_certificate else "demands a client certificate"
 
 
@@ -309,5 +309,5 @@ def _failure(error: ssl.SSLError, wire: Wire, name: str, demand: Demand, context
         sentence = refusal(error.verify_code, error.verify_message, sent, names, name, certificate.now())
         return CheckFailed("certificate", sentence, evidence={"verify_code": error.verify_code})
     if _CERTIFICATE_REQUEST in contexts.heard(wire.sock):
-        return CheckFailed("tls", f"{wire.address} {_about_client(demand)}: {handshake_words(error, demand.least)}")
+        return CheckFailed("tls", f"{wire.address} {about_client(demand)}: {handshake_words(error, demand.least)}")
     return CheckFailed("tls", f"the TLS handshake with {wire.address} failed: {handshake_words(error, demand.least)}")

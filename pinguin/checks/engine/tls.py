@@ -18,7 +18,7 @@ from pinguin.checks.engine import certificate, openssl
 from pinguin.checks.engine.chain import MOST_SHOWN, Link, read_chain
 from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.refusals import handshake_words, refusal
-from pinguin.checks.engine.secure import Demand
+from pinguin.checks.engine.secure import Demand, about_client
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.engine.wire import Wire
 from pinguin.errors import CheckFailed
@@ -64,8 +64,9 @@ async def handshake(wire: Wire, name: str, demand: Demand, context: Context, wat
     except ssl.SSLCertVerificationError as error:
         failure = partial(_refused, error.verify_code, error.verify_message)
     except ssl.SSLError as error:
-        words = f"the TLS handshake with {wire.address} failed: {handshake_words(error, demand.least)}"
-        raise CheckFailed("tls", words) from None
+        asked = isinstance(wire.sock, openssl.TlsSocket) and wire.sock.asked_for_certificate()
+        what = f"{wire.address} {about_client(demand)}" if asked else f"the TLS handshake with {wire.address} failed"
+        raise CheckFailed("tls", f"{what}: {handshake_words(error, demand.least)}") from None
     except OSError as error:
         raise failure_of(error, str(wire.address), in_words(watch.total_ms())) from None
     # Out here, for an exception in flight would hold the socket until the collector comes.
