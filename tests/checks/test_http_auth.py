@@ -29,6 +29,10 @@ def digest_server(seen: list[bytes], challenges: list[str], algorithm: Any, *, p
             return str(algorithm(":".join(words).encode()).hexdigest())
 
         first, second = hashed("me", "realm", password), hashed(method, uri)
+        if parts["algorithm"].endswith("-sess"):
+            first = hashed(first, parts["nonce"], parts["cnonce"])
+        if parts.get("qop") == "auth-int":
+            second = hashed(method, uri, hashed(head.partition("\r\n\r\n")[2]))
         middle = (parts["nc"], parts["cnonce"], parts["qop"]) if "qop" in parts else ()
         return (parts["uri"], parts["response"]) == (uri, hashed(first, parts["nonce"], *middle, second))
 
@@ -46,6 +50,11 @@ DIGESTS = {
     "md5": (['Digest realm="realm", nonce="n1", qop="auth", algorithm=MD5, opaque="o"'], hashlib.md5),
     "md5 by default, without qop": (['Digest realm="realm", nonce="n1"'], hashlib.md5),
     "sha-256": (['Digest realm="realm", nonce="n1", qop="auth, auth-int", algorithm=SHA-256'], hashlib.sha256),
+    "sha-512-256 of a session": (
+        ['Digest realm="realm", nonce="n1", qop="auth", algorithm=SHA-512-256-sess'],
+        lambda words: hashlib.new("sha512_256", words),
+    ),
+    "with the body": (['Digest realm="realm", nonce="n1", qop="auth-int", algorithm=SHA-256'], hashlib.sha256),
     "several": (
         [
             'Basic realm="realm"',
@@ -112,7 +121,10 @@ async def test_a_nonce_that_the_server_does_not_know_any_more(check: Check, forg
     [
         ("Digest", "a digest, but without a realm and a nonce to answer with"),
         ("Digest realm", "a digest, but what it says of it is not a list of name=value"),
-        ('Digest realm="r", nonce="n", qop="auth-int"', 'a kind of digest that is not known here (qop="auth-int")'),
+        (
+            'Digest realm="r", nonce="n", qop="auth-conf"',
+            'a kind of digest that is not known here (qop="auth-conf")',
+        ),
         ("Digest ,", "a digest, but without a realm and a nonce to answer with"),
         ('Basic realm="b", Digest realm="r", qop="auth"', "a digest, but without a nonce to answer with"),
         ('Digest nonce="n", stale=true', "a digest, but without a realm to answer with"),

@@ -16,17 +16,11 @@ _PARAMETER = re.compile(r'([\w!#$%&\'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """words: what stands behind the scheme. parameters: by name in lower case; None where the words are no such list.
-
-    As bytes: as it stands in the header.
-    """
+    """words: what stands behind the scheme. parameters: by name in lower case; None where they are no such list."""
 
     scheme: str
     words: str
     parameters: dict[str, str] | None
-
-    def __bytes__(self) -> bytes:
-        return f"{self.scheme} {self.words}".encode("latin-1")
 
 
 def challenges(answer: Answer) -> Iterator[Challenge]:
