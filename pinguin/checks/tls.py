@@ -34,7 +34,7 @@ from pinguin.checks.engine.resolve import with_port
 from pinguin.checks.engine.secure import Demand, Secured, TlsVersion, secure
 from pinguin.checks.engine.stopwatch import Stopwatch, in_words
 from pinguin.checks.findings import Finding, conclude
-from pinguin.checks.verdict import too_slow, wrong_host
+from pinguin.checks.verdict import ending, too_slow, wrong_host
 from pinguin.errors import InvalidInput
 from pinguin.fields import Examples, field
 
@@ -228,11 +228,7 @@ def _days(chain: list[Link], options: Options) -> Iterator[Finding]:
     link = min(chain, key=lambda each: each.not_after)
     left = link.days_left(now())
     what = f"the certificate {link.subject}"
-    when = (
-        f"ends in {counted(left, 'day')}, on {link.not_after:%Y-%m-%d}"
-        if left >= 0
-        else f"expired {counted(-left, 'day')} ago"
-    )
+    when = ending(link.not_after, left)
     if options.critical_days and left < options.critical_days:
         yield Finding(
             f"{counted(options.critical_days, 'day')} left", f"{left}", "certificate_expiry", f"{what} {when}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from ipaddress import IPv6Address
 
 from pinguin.checks.counting import counted
@@ -55,7 +56,10 @@ def soon_over(chain: Sequence[Link], days: int) -> tuple[str, str] | None:
     left = link.days_left(now())
     if left >= days:
         return None
-    return (
-        "certificate_expiry",
-        f"the certificate {link.subject} ends in {counted(left, 'day')}, on {link.not_after:%Y-%m-%d}",
-    )
+    return ("certificate_expiry", f"the certificate {link.subject} {ending(link.not_after, left)}")
+
+
+def ending(day: datetime, left: int) -> str:
+    """`ends in 4 days, on 2026-11-28`. left: negative once it is over."""
+    told = f"expired {counted(-left, 'day')} ago" if left < 0 else f"ends in {counted(left, 'day')}"
+    return f"{told}, on {day:%Y-%m-%d}"
