@@ -148,6 +148,7 @@ STRANGE: list[tuple[str, Prelude, str, str]] = [
     ("ldap", saying(b"", b"\x30\x84\xff\xff\xff\xff"), "protocol", "does not speak ldap"),
     ("ldap", saying(b"", b"\x30\x03\x02\x01\x01"), "protocol", "does not speak ldap"),
     ("ldap", saying(b"", b"HTTP/1.1"), "protocol", "does not speak ldap"),
+    ("ldap", saying(b"", b"SSH-2.0\r\nand more\r\n"), "protocol", "it says “SSH-2.0 and more”"),
     ("ldap", hanging_up, "reset", "closed the connection before TLS began"),
     ("pop3", saying(b""), "timeout", "waiting for pop3 to offer TLS"),
 ]

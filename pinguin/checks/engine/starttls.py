@@ -72,7 +72,7 @@ class Talk:
         raise self.strange(lines[-1])
 
     def strange(self, answer: bytes) -> CheckFailed:
-        words = text(answer, 100)
+        words = " ".join(text(answer, 100).split())
         return CheckFailed("protocol", f"{self._wire.address} does not speak {self._protocol}: it says “{words}”")
 
     def refused(self, answer: bytes) -> CheckFailed:
