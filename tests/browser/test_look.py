@@ -18,6 +18,8 @@ from tests.web.conftest import person
 from tests.web.pages import asked
 
 LONG = "x" * 120
+TOKEN = re.compile(r"[\w-]{86}==")
+"""That of a page's forms, which no other page has."""
 WIDER = """() => [...document.querySelectorAll("body *")].filter(each => {
   const box = each.getBoundingClientRect()
   return box.width && box.right > innerWidth + 1 && !each.closest(".scroll, .counts, pre, .skip, svg, .sr")
@@ -62,6 +64,7 @@ async def test_every_page_fits(
     if role is not Role.OWNER:
         await person(pool, name, role)
     wrong = []
+    refusals = set()
     async with visiting(chromium, full, color_scheme=looks[0][0], width=looks[0][1]) as visit:
         await visit.sign_in(name)
         for path in [*asked(app), "/monitors/2", "/monitors/2/edit", "/channels/new?kind=email", "/nothing"]:
@@ -70,6 +73,9 @@ async def test_every_page_fits(
             answer = await visit.page.goto(path)
             if answer and answer.status >= 400:
                 visit.complaints.clear()  # the browser says so
+                if (refusal := TOKEN.sub("", await answer.text())) in refusals:
+                    continue  # to the letter what was looked at before
+                refusals.add(refusal)
             page = re.sub(r"[/?=]", "-", path.strip("/")) or "list"
             async for scheme, width in visit.looks(looks):
                 if found := await visit.page.evaluate(WIDER):
