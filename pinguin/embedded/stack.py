@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -55,7 +55,7 @@ class EmbeddedStack:
 
     async def _start(self, exit_stack: AsyncExitStack) -> None:
         logs = self.folder / "logs"
-        lock = await asyncio.to_thread(_claimed, self.folder, logs)
+        lock = await _claim(self.folder, logs)
         exit_stack.callback(lock.release)
         sockets = socket_folder(self.folder)
         exit_stack.callback(remove_if_empty, sockets)
@@ -87,6 +87,17 @@ class EmbeddedStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+async def _claim(folder: Path, logs: Path) -> FolderLock:
+    """The lock, also where we are cancelled while a thread takes it: then it is given back."""
+    claiming = asyncio.ensure_future(asyncio.to_thread(_claimed, folder, logs))
+    try:
+        return await asyncio.shield(claiming)
+    except asyncio.CancelledError:
+        with suppress(PinguinError):
+            (await claiming).release()
+        raise
 
 
 def _claimed(folder: Path, logs: Path) -> FolderLock:

@@ -50,6 +50,17 @@ def sockets_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if stat.S_ISSOCK(path.lstat().st_mode)]
 
 
+async def test_a_start_that_is_cancelled_while_it_takes_the_lock_gives_it_back(folder: Path) -> None:
+    starting = asyncio.create_task(EmbeddedStack(folder).start())
+    while not (folder / "lock").exists():
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert starting.cancelled()
+    assert not (folder / "lock").exists()
+
+
 async def test_data_of_the_first_start_are_there_at_the_second(folder: Path) -> None:
     """Also the compressed ones, which read as empty when the TSL module is not loaded."""
     async with EmbeddedStack(folder) as stack, await connect(stack.database_url) as conn:
