@@ -20,7 +20,7 @@ from pinguin.broker import Broker
 from pinguin.db import Pool, make_pool, migrate
 from pinguin.embedded.stack import EmbeddedStack
 from tests.data_folder import NO_FSYNC, data_folder
-from tests.emptying import EMPTY
+from tests.emptying import EMPTY, MAKE
 from tests.lanes import (
     pytest_collection,
     pytest_collection_finish,
@@ -65,6 +65,9 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servi
     async with AsyncExitStack() as exit_stack:
         services = await _services(exit_stack, tmp_path_factory)
         await migrate(services.database_url)
+        async with await psycopg.AsyncConnection.connect(services.database_url, autocommit=True) as conn:
+            await conn.execute("set client_min_messages = warning")
+            await conn.execute(MAKE)
         yield services
 
 

@@ -1,21 +1,25 @@
 """Emptying the tests' database: what few rows were written to is deleted from, the rest truncated.
 
 To truncate a table makes new files for it and for all its indexes: done to every table before each test, that was most
-of what a test cost.
+of what a test cost. They are functions, as what they set is then their own: where a connection sets something itself,
+the embedded database looks what has changed, and sets everything anew for the next one.
 """
 
 from __future__ import annotations
 
 from typing import LiteralString
 
-EMPTY: LiteralString = """
-do $$
+MAKE: LiteralString = """
+create schema if not exists tests;
+
+create or replace function tests.empty() returns void language plpgsql
+set client_min_messages = warning
+set session_replication_role = replica  -- no triggers, no foreign keys: everything goes
+as $body$
 declare
   small constant integer := 32 * 8192;
   relation record;
-  filled boolean;
 begin
-  set local client_min_messages = warning;
   for relation in
     select coalesce(c.user_view_name, h.table_name) as name
     from _timescaledb_catalog.hypertable h
@@ -27,7 +31,6 @@ begin
     execute format('truncate %I', relation.name);
   end loop;
 
-  set local session_replication_role = replica;  -- no triggers, no foreign keys: everything goes
   for relation in
     select relname as name, pg_relation_size(oid) as bytes from pg_class
     where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'schema_migrations'
@@ -40,5 +43,12 @@ begin
   end loop;
   perform setval(format('%I.%I', schemaname, sequencename), 1, false)
   from pg_sequences where schemaname = 'public' and last_value is not null;
-end $$
+end $body$;
+
+create or replace function tests.empty_audit() returns void language sql
+set session_replication_role = replica
+as 'delete from public.audit';
 """
+EMPTY: LiteralString = "select tests.empty()"
+EMPTY_AUDIT: LiteralString = "select tests.empty_audit() where exists (select from audit)"
+"""That role has all plans made anew."""

@@ -26,6 +26,7 @@ from pinguin.web.service import Web
 from pinguin.web.sessions import cookie_name, new_token, token_hash
 from pinguin.web.throttle import Door
 from tests.conftest import Services
+from tests.emptying import EMPTY_AUDIT
 from tests.web.streams import served
 
 ADDRESS = "http://pinguin.test"
@@ -48,8 +49,8 @@ class Client(httpx.AsyncClient):
         return await self.post(path, data={"_csrf": await self.token(), **(fields or {})}, **given)
 
 
-_EMPTY = """
-set local session_replication_role = replica; delete from audit; set local session_replication_role = origin;
+_EMPTY = f"""
+{EMPTY_AUDIT};
 delete from failed_sign_ins;
 delete from maintenance_windows; delete from maintenances;
 delete from notifications; delete from attempts; delete from messages; delete from channels; delete from channel_groups;
@@ -58,8 +59,8 @@ delete from pipeline_incidents;
 delete from sessions; delete from users; delete from monitor_states; delete from transitions; delete from incidents;
 delete from monitor_versions; delete from monitors; delete from results; delete from pings; delete from push_watch;
 select setval(pg_get_serial_sequence(name, 'id'), 1, false)
-from unnest('{users,api_tokens,monitors,incidents,transitions,channels,channel_groups,messages,maintenances,
-maintenance_windows}'::text[]) name
+from unnest('{{users,api_tokens,monitors,incidents,transitions,channels,channel_groups,messages,maintenances,
+maintenance_windows}}'::text[]) name
 """
 
 
