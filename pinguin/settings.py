@@ -6,10 +6,10 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 from pinguin.errors import SettingsError
 
@@ -165,8 +165,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             try:
                 values[name] = msgspec.convert(text, fields[name].type, strict=False)
-            except msgspec.ValidationError as error:
-                wrong.append(f"{variable}={_shown(name, text)}: {_complaint(name, error)}")
+            except msgspec.ValidationError:
+                wrong.append(f"{variable}={_shown(name, text)}: {_wanted(name, fields[name].type)}")
         wrong += _wrong_canaries(values.get("worker_canaries", ""))
         wrong += _wrong_proxies(values.get("trusted_proxies", ""))
         wrong += _wrong_networks(values.get("private_networks", ""))
@@ -220,11 +220,33 @@ def _shown(name: str, text: str) -> str:
     return "…" if name in SECRET else repr(text)
 
 
-def _complaint(name: str, error: msgspec.ValidationError) -> str:
-    if name == "secret_key":
-        return "must have 16 characters or more"
-    if name == "data_dir":
-        return "must name a folder"
-    if name in ("setup_token", "ping_key"):
-        return "must be 16 characters or more: letters, digits, - and _"
-    return str(error).replace("Expected", "must be", 1)
+TEXTS = {
+    "base_url": "must be an address with http:// or https://, without spaces",
+    "secret_key": "must have 16 characters or more",
+    "data_dir": "must name a folder",
+    "setup_token": "must be 16 characters or more: letters, digits, - and _",
+    "ping_key": "must be 16 characters or more: letters, digits, - and _",
+    "worker_canaries": "must be host:port,… such as 10.0.0.1:443,dns.example:53",
+    "region": "must be a short name of small letters, digits and -",
+}
+"""What is wanted where the type does not tell it to a person."""
+
+
+def _wanted(name: str, annotation: Any) -> str:
+    """All that a setting must be: who writes a word for a port is not told the range at the next start only."""
+    kind = inspect.type_info(annotation)
+    match kind.type if isinstance(kind, inspect.Metadata) else kind:
+        case inspect.LiteralType(values=values):
+            return f"must be one of {', '.join(map(str, values))}"
+        case inspect.BoolType():
+            return "must be true or false"
+        case inspect.IntType(ge=least, le=most):
+            return f"must be a whole number{_range(least, most)}"
+        case inspect.FloatType(ge=least, le=most):
+            return f"must be a number{_range(least, most)}"
+        case _:
+            return TEXTS[name]
+
+
+def _range(least: float | None, most: float | None) -> str:
+    return f" from {least} on" if most is None else f" from {least} to {most}"

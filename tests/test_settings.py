@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -29,9 +30,9 @@ def test_values_are_parsed() -> None:
     ("variable", "value", "complaint"),
     [
         ("PINGUIN_WEB_PROT", "1", "PINGUIN_WEB_PROT is not a setting"),
-        ("PINGUIN_WEB_PORT", "many", "PINGUIN_WEB_PORT='many'"),
-        ("PINGUIN_WEB_PORT", "70000", "PINGUIN_WEB_PORT='70000': must be `int` <= 65535"),
-        ("PINGUIN_REGION", "Mars!", "PINGUIN_REGION='Mars!'"),
+        ("PINGUIN_WEB_PORT", "many", "PINGUIN_WEB_PORT='many': must be a whole number from 1 to 65535"),
+        ("PINGUIN_WEB_PORT", "70000", "PINGUIN_WEB_PORT='70000': must be a whole number from 1 to 65535"),
+        ("PINGUIN_REGION", "Mars!", "PINGUIN_REGION='Mars!': must be a short name of small letters, digits and -"),
         ("PINGUIN_WORKER_CANARIES", "127.0.0.1", "PINGUIN_WORKER_CANARIES='127.0.0.1'"),
         ("PINGUIN_WORKER_CANARIES", "a:80,b:99999", "PINGUIN_WORKER_CANARIES: 99999 is no port from 1 to 65535"),
         ("PINGUIN_TRUSTED_PROXIES", "*", "PINGUIN_TRUSTED_PROXIES: '*' is no address or network"),
@@ -39,8 +40,11 @@ def test_values_are_parsed() -> None:
         ("PINGUIN_TRUSTED_PROXIES", "proxy.example", "TRUSTED_PROXIES: 'proxy.example' is no address or network"),
         ("PINGUIN_SETUP_TOKEN", "short", "SETUP_TOKEN=…: must be 16 characters or more: letters, digits, - and _"),
         ("PINGUIN_PING_KEY", "short", "PING_KEY=…: must be 16 characters or more: letters, digits, - and _"),
-        ("PINGUIN_LOG_LEVEL", "loud", "PINGUIN_LOG_LEVEL='loud'"),
-        ("PINGUIN_RAW_RETENTION_DAYS", "1", "must be `int` >= 8"),
+        ("PINGUIN_LOG_LEVEL", "loud", "PINGUIN_LOG_LEVEL='loud': must be one of debug, error, info, warning"),
+        ("PINGUIN_WORKER_SENDS", "perhaps", "PINGUIN_WORKER_SENDS='perhaps': must be true or false"),
+        ("PINGUIN_WATCHDOG_S", "-1", "PINGUIN_WATCHDOG_S='-1': must be a number from 0 to 3600"),
+        ("PINGUIN_SPILL_LIMIT", "1", "PINGUIN_SPILL_LIMIT='1': must be a whole number from 1000 on"),
+        ("PINGUIN_RAW_RETENTION_DAYS", "1", "must be a whole number from 8 to 36500"),
     ],
 )
 def test_a_bad_one_names_itself(variable: str, value: str, complaint: str) -> None:
@@ -67,3 +71,10 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
         f"PINGUIN_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in defaults.items()
     }
+
+
+@pytest.mark.parametrize("name", Settings.__struct_fields__)
+@pytest.mark.parametrize("text", ["", "\0 ~", "-1", "9" * 30])
+def test_what_any_of_them_refuses_it_refuses_in_words(name: str, text: str) -> None:
+    with suppress(SettingsError):
+        Settings.from_environment({f"PINGUIN_{name.upper()}": text})
