@@ -75,7 +75,8 @@ def pages(app: Litestar) -> list[str]:
     wanted = [path for path in asked(app) if not any(part in path for part in NO_PAGE)]
     wanted += [f"/monitors/new?type={name}" for name in app.state.web.types]
     wanted += [f"/channels/new?kind={name}" for name in app.state.web.kinds]
-    wanted += ["/monitors/15", "/monitors/15/edit", "/monitors?status=down", "/incidents?state=open", "/incidents/2"]
+    wanted += ["/monitors/15", "/monitors/15/edit", "/monitors/15/pings", "/monitors?status=down"]
+    wanted += ["/incidents?state=open", "/incidents/2"]
     return [*wanted, "/maintenance/new?kind=weekly", "/nothing-here"]
 
 

@@ -26,6 +26,8 @@ WIDER = """() => [...document.querySelectorAll("body *")].filter(each => {
 }).slice(0, 5).map(each => each.outerHTML.slice(0, 150))"""
 NO_PAGE = (".json", ".csv", "/live/", "/chart", "/body", "/readyz", "/healthz", "/metrics", "/join", "/static", "/api")
 
+ALSO = ("/monitors/2", "/monitors/2/edit", "/monitors/2/pings", "/channels/new?kind=email", "/nothing")
+
 
 @pytest.fixture
 async def full(pool: Pool, address: str) -> str:
@@ -67,7 +69,7 @@ async def test_every_page_fits(
     refusals = set()
     async with visiting(chromium, full, color_scheme=looks[0][0], width=looks[0][1]) as visit:
         await visit.sign_in(name)
-        for path in [*asked(app), "/monitors/2", "/monitors/2/edit", "/channels/new?kind=email", "/nothing"]:
+        for path in [*asked(app), *ALSO]:
             if any(part in path for part in NO_PAGE):
                 continue
             answer = await visit.page.goto(path)
