@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -36,6 +37,10 @@ __all__ = [
     "pytest_runtest_setup",
     "pytest_xdist_make_scheduler",
 ]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As of what a shell starts in the background (`.ci/run &`). All that the tests start would be deaf to it as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("new examples", derandomize=False, deadline=None)
 hypothesis.settings.load_profile("new examples")  # on CI too, where it would take the same ones each time
