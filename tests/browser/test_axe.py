@@ -31,29 +31,11 @@ JUDGE = """async (only) => {
       `${node.html.slice(0, 160)} (${node.any.concat(node.all).map(check => check.message).join("; ").slice(0, 200)})`
     ).join(" | "))
 }"""
-THIN = """() => {
-  const attributes = each => [...each.attributes].map(({ name, value }) =>
-    ["class", "style", "type", "open", "hidden", "disabled"].includes(name) ? `${name}=${value}` : name)
-  const inner = node => node.nodeType === 1 ? shape(node) : node.data.trim() && "text"
-  const shape = each => `<${each.localName} ${attributes(each)}>${[...each.childNodes].map(inner).join("")}</>`
-  const thin = parent => {
-    const times = new Map()
-    for (const each of [...parent.children]) {
-      const twin = shape(each), before = times.get(twin) || 0
-      times.set(twin, before + 1)
-      if (before < 4) thin(each)
-      else each.remove()
-    }
-  }
-  thin(document.querySelector("main"))
-}"""
-"""What is marked up like four of its siblings before it goes: of hundreds of rows, or bars, some of each kind stay."""
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 """What can differ between light and dark: the style sheet changes nothing but colours there."""
 LOOKS = (("light", 1280, None), ("dark", 1280, OF_COLOURS), ("light", 390, None), ("dark", 390, OF_COLOURS))
 WRONG = """<!doctype html><html lang="en"><title>Wrong</title><main><h1>Wrong</h1><img src="data:,">
-<p>One of many</p><p>One of many</p><p>One of many</p><p>One of many</p><p>One of many</p>
-<p style="color: #888; background: #777">Who can read this?</p><p>One of many</p></main>"""
+<p style="color: #888; background: #777">Who can read this?</p></main>"""
 NO_PAGE = (".json", ".csv", "/live/", "/body", "/readyz", "/healthz", "/metrics", "/static", "/api", "/join", "/chart")
 
 
@@ -109,22 +91,16 @@ async def test_what_is_wrong_is_found_in_each_look(chromium: Browser, address: s
     async with visiting(chromium, address) as visit:
         await visit.page.set_content(WRONG)
         found = {words.partition(":")[0]: looks for words, looks in (await judged(visit.page)).items()}
-        assert await visit.page.locator("p").count() == 5, "of many that are alike four are left"
     everywhere = ["light 1280", "dark 1280", "light 390", "dark 390"]
     assert found == {"color-contrast": everywhere, "image-alt": ["light 1280", "light 390"]}
 
 
 async def judged(page: Page) -> dict[str, list[str]]:
-    """What is wrong, and in which looks: all rules in light, in dark those that look at colours.
-
-    The first look is at all there is, the others are at some of many that are alike: the page is thinner afterwards.
-    """
+    """What is wrong, and in which looks: all rules in light, in dark those that look at colours."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE)
     found: dict[str, list[str]] = {}
-    for place, (scheme, width, rules) in enumerate(LOOKS):
-        if place == 1:
-            await page.evaluate(THIN)
+    for scheme, width, rules in LOOKS:
         look: Any = {"color_scheme": scheme}
         await page.emulate_media(**look)
         await page.set_viewport_size({"width": width, "height": 900})
