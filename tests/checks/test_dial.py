@@ -103,8 +103,11 @@ async def test_a_look_up_that_finds_no_thread_says_nothing_about_the_target(
     async with hanging(check, monkeypatch, resolve.MOST_AT_ONCE), serving(answering(page())) as port:
         held_up = await check("tcp", timeout=0.5, host="fine.invalid", port=port)
         written_out = await check("tcp", host="127.0.0.1", port=port)
+        client = {"auth": "oauth2", "oauth_client_id": "me", "oauth_client_secret": "hush"}
+        target = f"http://127.0.0.1:{port}/"
+        token = await check("http", timeout=0.5, url=target, oauth_token_url="http://fine.invalid/", **client)
 
-    assert (held_up.status, held_up.reason) == (Status.UNKNOWN, "internal")
+    assert (held_up.status, held_up.reason) == (token.status, token.reason) == (Status.UNKNOWN, "internal")
     assert held_up.message == "not checked within 0.5 s: 100 other look-ups wait for name servers that do not answer"
     assert written_out.status is Status.UP
 

@@ -253,6 +253,18 @@ async def test_a_token_that_the_server_refuses_is_fetched_anew_once(check: Check
     assert [found and found[1] for found in tokens] == [b"t1", b"t2", b"t2", b"t3"]
 
 
+@pytest.mark.parametrize("life", ["nan", "inf"])
+async def test_no_token_lives_for_ever(check: Check, monkeypatch: pytest.MonkeyPatch, life: str) -> None:
+    provider, clock = Provider(life), 1000.0
+    monkeypatch.setattr("pinguin.checks.http.tokens.time.monotonic", lambda: clock)
+    async with serving(provider) as token, serving(answering(page())) as port:
+        await check("http", **client(token, port))
+        clock += 301
+        await check("http", **client(token, port))
+
+    assert len(provider.seen) == 2
+
+
 async def test_a_token_near_its_end_is_not_used(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = Provider(life="100")
     clock = 1000.0

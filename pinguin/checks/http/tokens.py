@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections import OrderedDict
@@ -22,7 +23,7 @@ LARGEST = 100_000
 EARLY_S = 30.0
 """A token is not used any more so many seconds before its end, or in the last tenth of a shorter life."""
 
-SHORTEST_S = 5.0
+SHORTEST_S, USUAL_S = 5.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +108,18 @@ async def _fetch(source: TokenSource, route: Route, context: Context) -> tuple[s
         answer = (await visit(source.request(), route, apart, Stopwatch(apart), limit=LARGEST, keep=LARGEST)).answer
     except CheckFailed as failure:
         raise CheckFailed(failure.reason, f"no token from {url}: {failure.message}") from None
+    finally:
+        context.held_up = apart.held_up
     if answer.status != 200:
         raise CheckFailed("status", f"no token: {url} answered {answer.status}{_why(answer.body)}")
     try:
         reply = msgspec.json.decode(answer.body, type=_Reply)
-        life = float(reply.expires_in or 300.0)
+        life = float(reply.expires_in or USUAL_S)
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise CheckFailed("body", f"no token: the answer of {url} holds none") from None
     if not re.fullmatch(r"[\x21-\x7e]+", reply.access_token):
         raise CheckFailed("body", f"no token: what {url} sends is none")
-    return reply.access_token, max(life, SHORTEST_S)
+    return reply.access_token, max(life, SHORTEST_S) if math.isfinite(life) else USUAL_S
 
 
 class _Refusal(msgspec.Struct):
