@@ -4,6 +4,7 @@ check of the stack against a real database and Redis, with the image's own packa
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ import psycopg
 import pytest
 import redis
 
+import pinguin
 from pinguin.db import Pool
 from pinguin.embedded.valkey import find_server
 from tests.conftest import Services
@@ -91,6 +93,14 @@ def test_the_image_says_what_it_can_do(image: Path) -> None:
     command = [str(image / "venv/bin/python"), "-m", "pinguin", "--help"]
     done = subprocess.run(command, cwd=image / "app", capture_output=True, text=True, check=True)
     assert "scheduler" in done.stdout
+
+
+def test_the_image_describes_its_api(image: Path) -> None:
+    """Our modules are copied there, not installed: there is no metadata to ask for the version."""
+    described = "from pinguin.web.api.routes import described; print(described().decode())"
+    command = [str(image / "venv/bin/python"), "-c", described]
+    done = subprocess.run(command, cwd=image / "app", capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["info"]["version"] == pinguin.__version__
 
 
 async def test_every_process_starts_becomes_healthy_and_stops(
