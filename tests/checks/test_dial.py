@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -16,6 +16,7 @@ from pinguin.checks.engine import dial, resolve
 from pinguin.checks.engine.failures import failure_of
 from pinguin.checks.engine.resolve import Address, Resolver
 from pinguin.checks.engine.stopwatch import Stopwatch
+from pinguin.checks.runner import Report
 from pinguin.errors import CheckFailed, CheckImpossible
 from pinguin.model import REASONS, Status
 from tests.checks.conftest import Check
@@ -63,10 +64,15 @@ async def test_the_last_address_says_why(context: Context, monkeypatch: pytest.M
 
 
 @asynccontextmanager
-async def hanging(check: Check, monkeypatch: pytest.MonkeyPatch, number: int) -> AsyncIterator[None]:
-    """So many checks wait, each in a thread, for a name whose server is silent."""
+async def hanging(
+    check: Check, monkeypatch: pytest.MonkeyPatch, number: int
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """So many checks wait, each in a thread, for a name whose server is silent. What is given begins them anew: the
+    first ones are given up, and their threads hang on.
+    """
     gate = threading.Event()
     begun: list[str] = []
+    waiting: list[asyncio.Task[Report]] = []
     look_up = resolve._look_up
 
     def slow(host: str, port: int, family: int, flags: int) -> list[Address]:
@@ -76,13 +82,19 @@ async def hanging(check: Check, monkeypatch: pytest.MonkeyPatch, number: int) ->
             raise OSError
         return look_up(host, port, family, flags)
 
-    monkeypatch.setattr(resolve, "_look_up", slow)
-    waiting = [asyncio.create_task(check("http", url=f"http://slow{n}.invalid/")) for n in range(number)]
-    try:
+    async def begin() -> None:
+        begun.clear()
+        for task in waiting:
+            task.cancel()
+        waiting.extend(asyncio.create_task(check("http", url=f"http://slow{n}.invalid/")) for n in range(number))
         async with asyncio.timeout(60):
             while len(begun) < number:
                 await asyncio.sleep(0.01)
-        yield
+
+    monkeypatch.setattr(resolve, "_look_up", slow)
+    try:
+        await begin()
+        yield begin
     finally:
         for task in waiting:
             task.cancel()
@@ -108,8 +120,40 @@ async def test_a_look_up_that_finds_no_thread_says_nothing_about_the_target(
         token = await check("http", timeout=0.5, url=target, oauth_token_url="http://fine.invalid/", **client)
 
     assert (held_up.status, held_up.reason) == (token.status, token.reason) == (Status.UNKNOWN, "internal")
-    assert held_up.message == "not checked within 0.5 s: 100 other look-ups wait for name servers that do not answer"
+    assert held_up.message == "not checked within 0.5 s: 200 other look-ups wait for name servers that do not answer"
     assert written_out.status is Status.UP
+
+
+async def test_names_that_hung_before_hold_up_each_other_alone(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many they are."""
+    monkeypatch.setattr(resolve, "MOST_AT_ONCE", 4)
+    monkeypatch.setattr(resolve, "MOST_HANGING", 3)
+    async with hanging(check, monkeypatch, 3) as begin_anew, serving(answering(page())) as port:
+        await begin_anew()
+        healthy = await check("http", url=f"http://localhost:{port}/")
+        held_up = await check("tcp", timeout=0.5, host="slow0.invalid", port=port)
+
+    assert healthy.status is Status.UP, healthy.message
+    assert held_up.status is Status.UNKNOWN
+    assert held_up.message == "not checked within 0.5 s: 3 other look-ups wait for name servers that do not answer"
+
+
+async def test_a_name_that_hung_is_one_like_any_other_once_it_does_not(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def look_up(*_: object) -> list[Address]:
+        asked.append(threading.current_thread().name.partition("_")[0])
+        return []
+
+    monkeypatch.setattr(resolve, "_look_up", look_up)
+    resolver = Resolver()
+    for hangs_s in (0.0, 60.0, 60.0):
+        monkeypatch.setattr(resolve, "HANGS_S", hangs_s)
+        await resolver.addresses("fine.invalid", 80, 0, context)
+    resolver.close()
+    assert asked == ["resolver", "patient-resolver", "resolver"]
 
 
 async def test_a_name_that_cannot_be_one(context: Context) -> None:

@@ -17,8 +17,8 @@ from pinguin.errors import CheckFailed, CheckImpossible
 Question = tuple[str, int, int]
 IpVersion = Literal["any", "4", "6"]
 KEPT_S, MOST_KEPT = 60.0, 4096
-MOST_AT_ONCE = 100
-_HELD_UP = f"{MOST_AT_ONCE} other look-ups wait for name servers that do not answer"
+MOST_AT_ONCE, MOST_HANGING, HANGS_S = 200, 300, 1.0
+"""Look-ups at a time; of names whose last one hung; and seconds after which one does."""
 FAMILIES = {"any": socket.AF_UNSPEC, "4": socket.AF_INET, "6": socket.AF_INET6}
 
 
@@ -53,11 +53,14 @@ class Resolver:
     """The threads that wait for getaddrinfo.
 
     Own threads, and many: asyncio's default pool has six on two cores, so six names with a dead name server would
-    hold up every other check. What the hosts file answers is kept for as long as the file is the same, and a minute.
+    hold up every other check. A name whose look-up hung has others the next time: however many such names there are,
+    they hold up each other alone. What the hosts file answers is kept as long as the file is the same, and a minute.
     """
 
     def __init__(self, hosts: HostsFile | None = None) -> None:
         self._threads = ThreadPoolExecutor(max_workers=MOST_AT_ONCE, thread_name_prefix="resolver")
+        self._patient = ThreadPoolExecutor(max_workers=MOST_HANGING, thread_name_prefix="patient-resolver")
+        self._hung: set[str] = set()
         self._hosts = hosts or HostsFile()
         self._kept: dict[Question, tuple[Signature | None, float, list[Address]]] = {}
 
@@ -73,12 +76,35 @@ class Resolver:
         return kept[2]
 
     async def _ask(self, host: str, port: int, family: int, context: Context) -> list[Address]:
-        context.held_up = _HELD_UP  # until a thread begins
+        threads, most = (self._patient, MOST_HANGING) if host in self._hung else (self._threads, MOST_AT_ONCE)
+        context.held_up = f"{most} other look-ups wait for name servers that do not answer"  # until a thread begins
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _begin, context, host, port, family)
+        try:
+            return await loop.run_in_executor(threads, self._begin, context, host, port, family)
+        except asyncio.CancelledError:
+            if not context.held_up:  # its thread is still at it
+                self._remember(host)
+            raise
+
+    def _begin(self, context: Context, host: str, port: int, family: int) -> list[Address]:
+        context.held_up = ""
+        began = monotonic()
+        try:
+            return _look_up(host, port, family, 0)
+        finally:
+            if monotonic() - began >= HANGS_S:
+                self._remember(host)
+            else:
+                self._hung.discard(host)
+
+    def _remember(self, host: str) -> None:
+        if len(self._hung) >= MOST_KEPT:
+            self._hung.clear()
+        self._hung.add(host)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._patient):
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 @lru_cache(maxsize=4096)
@@ -127,11 +153,6 @@ async def resolve(host: str, port: int, version: IpVersion, context: Context) ->
         raise CheckFailed("dns", _why(host, version, error.errno)) from None
     except UnicodeError:
         raise CheckFailed("dns", f"{host} is not a valid name") from None
-
-
-def _begin(context: Context, host: str, port: int, family: int) -> list[Address]:
-    context.held_up = ""
-    return _look_up(host, port, family, 0)
 
 
 def _look_up(host: str, port: int, family: int, flags: int) -> list[Address]:
