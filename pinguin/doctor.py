@@ -36,7 +36,7 @@ async def doctor(settings: Settings) -> int:
         try:
             findings = await examine(settings)
         except Unavailable as error:
-            findings = [(False, f"{str(error).rstrip('.')}. Is it running, and PINGUIN_REDIS_URL right?")]
+            findings = [(False, _mend(str(error), "PINGUIN_REDIS_URL"))]
         except PinguinError as error:
             findings = [(False, str(error))]
         for fine, sentence in findings:
@@ -53,7 +53,7 @@ async def _python(_: Settings) -> list[Finding]:
 
 async def _database(settings: Settings) -> list[Finding]:
     if refusal := await why_unreachable(settings.database_url):
-        return [(False, f"the database does not answer: {refusal}. Is it running, and PINGUIN_DATABASE_URL right?")]
+        return [(False, _mend(f"the database does not answer: {refusal}", "PINGUIN_DATABASE_URL"))]
     async with make_pool(settings.database_url, 1, timeout_s=5) as pool:
         async with connection(pool) as conn:
             found = await health.database(conn)
@@ -102,6 +102,10 @@ async def _key(settings: Settings) -> list[Finding]:
 async def _icmp(_: Settings) -> list[Finding]:
     refusal = icmp_permission()
     return [(refusal is None, refusal or "ping is allowed")]
+
+
+def _mend(complaint: str, setting: str) -> str:
+    return f"{complaint.rstrip('.?')}. Start it (`make up` starts everything), or set {setting} to where it runs"
 
 
 def _clock(name: str, theirs: datetime) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -24,9 +25,11 @@ def psql(settings: Settings, arguments: Sequence[str]) -> NoReturn:
     if not arguments:
         print("\\dv history.*  lists the views for people; \\d+ history.results  explains one.")
         print(f"Questions that are written already: {', '.join(questions)}. \\i FILE asks one.", flush=True)
-    given: dict[str, Any] = conninfo_to_dict(
-        attached(settings).database_url
-    )  # a relative data folder is meant from here
+    found = attached(settings)  # a relative data folder is meant from here
+    if found.database_url == Settings().database_url:
+        where = f"Nothing runs in {settings.data} (`make up` starts it)"
+        print(f"{where}, and PINGUIN_DATABASE_URL is not set: asking this machine's own PostgreSQL.", file=sys.stderr)
+    given: dict[str, Any] = conninfo_to_dict(found.database_url)
     password = given.pop("password", None)
     environment = dict(os.environ) | ({"PGPASSWORD": str(password)} if password else {})  # not for `ps` to show
     os.chdir(SQL / "analytics")

@@ -36,7 +36,7 @@ async def up(settings: Settings) -> int:
     stack = EmbeddedStack(settings.data)
     with stop_on_signal() as stop:
         _say(f"Starting the embedded database and Redis in {settings.data} …")
-        starting = asyncio.create_task(_start(stack, settings), name="start")
+        starting = asyncio.create_task(_start(stack, settings, stop), name="start")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -59,7 +59,7 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _start(stack: EmbeddedStack, settings: Settings) -> bool:
+async def _start(stack: EmbeddedStack, settings: Settings, stop: asyncio.Event) -> bool:
     """Returns when the pages answer: whether the first account is still to be made."""
     await stack.start()
     settings = with_key_file(
@@ -80,7 +80,7 @@ async def _start(stack: EmbeddedStack, settings: Settings) -> bool:
             env=_environment(settings, name),
             grace=_grace(settings),
         )
-    await _answers(_address(settings))
+    await _answers(_address(settings), stop)
     return not await _has_account(settings)
 
 
@@ -145,10 +145,10 @@ def _refuse_taken_ports(settings: Settings) -> None:
                 raise PinguinError(f"cannot listen on {host}:{port} ({error.strerror}); {advice}") from None
 
 
-async def _answers(address: str) -> None:
-    """Wait until the pages answer."""
+async def _answers(address: str, stop: asyncio.Event) -> None:
+    """Wait until the pages answer, or nobody wants them any more: Python 3.11 may have lost the cancellation before."""
     async with httpx.AsyncClient(timeout=2) as client:
-        while True:
+        while not stop.is_set():
             with contextlib.suppress(httpx.HTTPError):
                 if (await client.get(f"{address}/readyz")).is_success:
                     return

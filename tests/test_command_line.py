@@ -89,8 +89,9 @@ async def test_doctor_names_what_does_not_answer() -> None:
         PINGUIN_REDIS_URL="redis://127.0.0.1:1/0",
     )
     assert code == 1
-    assert "WRONG the database does not answer" in output
-    assert "WRONG Redis does not answer" in output
+    for what, setting in (("the database", "PINGUIN_DATABASE_URL"), ("Redis", "PINGUIN_REDIS_URL")):
+        line = next(line for line in output.splitlines() if line.startswith(f"WRONG {what} does not answer: "))
+        assert line.endswith(f". Start it (`make up` starts everything), or set {setting} to where it runs")
     assert "Traceback" not in output
 
 
@@ -119,6 +120,15 @@ async def test_the_commands_find_the_stack_of_a_relative_data_folder(stack: Serv
     nowhere = tmp_path / "nothing"
     await run("doctor", PINGUIN_DATA_DIR=str(nowhere))
     assert not nowhere.exists(), "looking for a stack made a folder"
+
+
+async def test_psql_says_that_nothing_runs(tmp_path: Path) -> None:
+    stand_in = tmp_path / "psql"
+    stand_in.write_text("#!/bin/sh\n")
+    stand_in.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    code, output = await run("psql", "-c", "select 1", PINGUIN_DATA_DIR=str(tmp_path / "nothing"), PATH=path)
+    assert (code, output.startswith(f"Nothing runs in {tmp_path}/nothing (`make up` starts it)")) == (0, True)
 
 
 async def test_psql_runs_beside_it(stack: Services, pool: Pool) -> None:

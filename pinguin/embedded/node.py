@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 
@@ -23,6 +23,8 @@ ADVICE = (
     f"Install Node {OLDEST} or newer with its npm (https://nodejs.org, or your system's packages), "
     'or run: pip install "pinguin[embedded,node]"'
 )
+GRACE_S = 5.0
+"""How long npm may take to end when it is given up."""
 NPM_CI = ("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
@@ -116,12 +118,14 @@ def _npm_ci(folder: Path, given_up: Event) -> None:
 
 
 def _end_of(process: subprocess.Popen[bytes], given_up: Event) -> int:
-    while True:
-        try:
+    while not given_up.is_set():
+        with suppress(subprocess.TimeoutExpired):
             return process.wait(0.1)
-        except subprocess.TimeoutExpired:
-            if given_up.is_set():
-                process.terminate()
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(GRACE_S)
+    process.kill()
+    return process.wait()
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def descriptors() -> Callable[[], int]:
 
 
 async def cancelled(calls: Sequence[Coroutine[Any, Any, Report]], descriptors: Callable[[], int]) -> None:
-    """Begin them all, and cancel them once each has a descriptor open."""
+    """Begin them all, and cancel them once that many descriptors are open, those of a server here among them."""
     before = descriptors()
     tasks = [asyncio.create_task(call) for call in calls]
     async with asyncio.timeout(60):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -112,15 +113,22 @@ def test_an_installation_that_fails_is_tried_again(path: Path, tmp_path: Path) -
     assert not node.is_installed(tmp_path / "front")
 
 
-def test_an_installation_that_is_given_up_ends(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("deaf", ["", "trap '' TERM\n"])
+def test_an_installation_that_is_given_up_ends(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaf: str
+) -> None:
+    monkeypatch.setattr(node, "GRACE_S", 0.5)
     program(path / "node", says("v20.0.0"))
-    program(path / "npm", "#!/bin/sh\necho $$ >pid\nexec /bin/sleep 600\n")
+    program(path / "npm", f"#!/bin/sh\n{deaf}echo $$ >pid\nexec /bin/sleep 600\n")
     given_up = Event()
     with ThreadPoolExecutor() as threads:
         installing = threads.submit(node.install_front, tmp_path / "front", given_up)
-        while not (pid := said(tmp_path / "front" / "pid")):
-            assert not installing.done()
-        given_up.set()
+        try:
+            while not (pid := said(tmp_path / "front" / "pid")):
+                assert not installing.done()
+                time.sleep(0.01)
+        finally:
+            given_up.set()
         with pytest.raises(PinguinError, match="could not install"):
             installing.result(60)
     with pytest.raises(ProcessLookupError):
