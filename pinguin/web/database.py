@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -18,8 +18,8 @@ from pinguin.lifecycle import cancel
 
 PATIENCE_S = 10.0
 """How long a page waits for a connection and all that it asks of it."""
-DEPTH = 5
-"""Turns of the loop in which the parts of a read begin, and parts of parts. To send a statement takes more."""
+DEPTH = 10
+"""Turns of the loop in which the parts of a read begin, and parts of parts, down to their first statements."""
 
 T = TypeVar("T")
 
@@ -53,39 +53,47 @@ async def at_once(conn: Connection, *reads: Awaitable[Any]) -> list[Any]:
     each statement. The statements are one transaction, so none of them may write. Raises what went wrong first; where
     that was the database, `conn` is closed: psycopg takes statements as prepared that never came to be.
     """
-    found: list[Any] = []
-    try:
-        try:
-            async with conn.pipeline():
-                found = await asyncio.gather(*reads, return_exceptions=True)
-        except psycopg.Error as error:  # none of them waited for the answer that says it
-            found.append(error)
-        return _good(found)
-    except (psycopg.Error, asyncio.CancelledError):
-        await conn.close()
-        raise
+    return (await _ask(conn, reads, lambda: None))[0]
 
 
 async def while_asked(conn: Connection, read: Awaitable[Any], work: Callable[[], T]) -> tuple[Any, T]:
     """What `read` finds, as `at_once`, and what `work` makes while the database looks for it."""
-    asking = asyncio.create_task(at_once(conn, read))
-    try:
-        await _sent(conn)
-        made = work()
-        (found,) = await asking
-    except BaseException:
-        await cancel(asking)
-        raise
+    (found,), made = await _ask(conn, [read], work)
     return found, made
 
 
-async def _sent(conn: Connection) -> None:
-    """Wait until the reads that have just begun have sent their statements.
+async def _ask(conn: Connection, reads: Sequence[Awaitable[Any]], work: Callable[[], T]) -> tuple[list[Any], T]:
+    found: list[Any] = []
+    try:
+        async with conn.pipeline():
+            asking = asyncio.gather(*reads, return_exceptions=True)
+            try:
+                await _sent(conn)
+                made = work()
+                found = await asking
+            finally:
+                await cancel(asking)
+    except psycopg.Error as error:  # none of them waited for the answer that says it
+        found.append(error)
+    except BaseException:
+        await conn.close()
+        raise
+    try:
+        return _good(found), made
+    except psycopg.Error:
+        await conn.close()
+        raise
 
-    Each takes the connection's lock to send one, and once more, then behind us, for the answer.
+
+async def _sent(conn: Connection) -> None:
+    """Wait until each of the reads that have just begun has sent its first statement.
+
+    All come to the lock while we hold it, and are before us when we do so again. Without us the first would hold it
+    until its answer has come, and the others' statements wait.
     """
-    for _ in range(DEPTH):
-        await asyncio.sleep(0)
+    async with conn.lock:
+        for _ in range(DEPTH):
+            await asyncio.sleep(0)
     async with conn.lock:
         pass
 
