@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ Look = tuple[Literal["light", "dark"], int]
 """Colours, and how wide the window is."""
 Looks = tuple[Look, ...]
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+WANTED = bool(os.environ.get("PINGUIN_TEST_PICTURES"))
+"""Pictures are for people, and are a tenth of what these tests cost: a run that nobody looks at takes few."""
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--headless",
@@ -110,8 +113,10 @@ class Visit:
             await self.page.set_viewport_size({"width": width, "height": HEIGHT})
         self.look = look
 
-    async def shot(self, name: str, *, full_page: bool = True) -> None:
-        """A picture in artifacts/, as a PNG that is quick to write rather than small."""
+    async def shot(self, name: str, *, full_page: bool = True, always: bool = False) -> None:
+        """A picture in artifacts/, where one is wanted, as a PNG that is quick to write rather than small."""
+        if not (always or WANTED):
+            return
         if self._wire is None:
             self._wire = await self.page.context.new_cdp_session(self.page)
         asked: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
