@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from msgspec import inspect
 
 from pinguin.errors import InvalidInput, SealBroken, SettingsError
-from pinguin.fields.describe import plain_type
+from pinguin.fields.describe import fields_of, plain_type
 from pinguin.settings import Settings
 
 PREFIX = "sealed:v1:"
@@ -176,10 +176,8 @@ def _each(values: Mapping[str, Any], struct: Struct, place: str, change: Seal) -
 @cache
 def _secret(struct: Struct) -> Mapping[str, Struct | None]:
     """The secret fields of a struct, and those that are structs with fields of their own."""
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)
     found: dict[str, Struct | None] = {}
-    for item in info.fields:
+    for item in fields_of(struct):
         kind, _, extra = plain_type(item.type)
         if extra.get("secret"):
             found[item.encode_name] = None

@@ -22,7 +22,7 @@ from pinguin.alerts.contract import ChannelType
 from pinguin.checks.contract import CheckType
 from pinguin.db import Connection, Pool
 from pinguin.errors import NotFound
-from pinguin.fields.describe import plain_type
+from pinguin.fields.describe import fields_of, plain_type
 from pinguin.people import Principal
 from pinguin.store import audit, channels
 from pinguin.store import maintenance as maintenances
@@ -136,9 +136,7 @@ def monitor_thing(of: Monitor) -> Thing:
 
 def fields(values: Mapping[str, Any], struct: type[msgspec.Struct]) -> dict[str, Any]:
     """`values` (plain JSON types), with every secret of `struct` hidden, and what it does not know."""
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)
-    kinds = {item.encode_name: item.type for item in info.fields}
+    kinds = {item.encode_name: item.type for item in fields_of(struct)}
     return {name: _shown(value, kinds.get(name)) for name, value in values.items()}
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from pinguin.alerts.contract import KINDS, ChannelType, Item, Message
 from pinguin.alerts.render import VARIABLES
 from pinguin.errors import InvalidInput
-from pinguin.fields.describe import plain_type
+from pinguin.fields.describe import fields_of, plain_type
 from pinguin.secrets import Keys
 from pinguin.store.channels import Channel
 from pinguin.web import channel_form
@@ -112,8 +111,7 @@ def variables() -> Sequence[tuple[str, Sequence[Variable]]]:
 
 
 def _fields(name: str, struct: type[msgspec.Struct]) -> list[Variable]:
-    info: Any = msgspec.inspect.type_info(struct)
     return [
         Variable(f"{name}.{each.encode_name}", "", plain_type(each.type)[1].get("description", ""))
-        for each in info.fields
+        for each in fields_of(struct)
     ]

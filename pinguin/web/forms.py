@@ -11,7 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from pinguin.errors import InvalidInput
-from pinguin.fields.describe import options_of
+from pinguin.fields.describe import fields_of, options_of
 
 Struct = type[msgspec.Struct]
 
@@ -56,10 +56,8 @@ class Field:
 
 def fields(struct: Struct, prefix: str = "") -> list[Field]:
     """The empty form of `struct`, its defaults filled in; names are `prefix` + the struct's own."""
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)
     choices = {each.name: each.choices for each in options_of(struct)}
-    return [_field(each, prefix, choices[each.encode_name]) for each in info.fields]
+    return [_field(each, prefix, choices[each.encode_name]) for each in fields_of(struct)]
 
 
 def _field(each: inspect.Field, prefix: str, choices: Sequence[str]) -> Field:
