@@ -6,13 +6,14 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from litestar import Litestar
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Error, Page, Route, expect
 
 from pinguin.db import Pool, connection
 from tests.browser import history
@@ -100,6 +101,38 @@ async def test_a_part_of_the_chart_is_chosen_by_dragging_and_left_by_going_back(
         await expect(page.locator("#tip")).to_contain_text("p95")
         await expect(page.locator("#live")).to_have_text("Live", timeout=SLOW)
         await visit.shot("monitor-zoomed")
+
+
+async def test_going_back_twice_at_once_shows_where_it_leads(
+    chromium: Browser, address: str, monitors: list[int]
+) -> None:
+    """Whichever of both answers comes last."""
+    second_shown = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        if "hx-history-restore-request" in route.request.headers and "range=1h" in route.request.url:
+            await second_shown.wait()
+        with suppress(Error):  # it is not wanted any more
+            await route.fulfill(response=answer)
+
+    async with visiting(chromium, address) as visit:
+        await visit.sign_in()
+        page = visit.page
+        await page.goto(f"/monitors/{monitors[0]}?range=7d")
+        for name in ("1h", "30d"):
+            await page.locator(f"#range-{name}").click()
+            await expect(page.locator(f"#range-{name}")).to_have_attribute("aria-current", "true", timeout=SLOW)
+        await page.route("**/monitors/*?range=*", late)
+        await page.evaluate("history.back()")
+        await expect(page).to_have_url(re.compile("range=1h"), timeout=SLOW)
+        await page.evaluate("history.back()")
+        await expect(page.locator("#range-7d")).to_have_attribute("aria-current", "true", timeout=SLOW)
+        second_shown.set()
+        for _ in range(3):
+            await page.evaluate("fetch('/healthz').then(answer => answer.text())")
+        await expect(page).to_have_url(re.compile("range=7d"))
+        await expect(page.locator("#range-7d")).to_have_attribute("aria-current", "true")
 
 
 async def test_a_drag_is_given_up_with_escape_and_a_click_is_none(

@@ -179,7 +179,15 @@ function gone(event) {
   event.detail.selectOverride = ".fault";
 }
 
+// Whoever goes back twice asks twice, and the answers come in any order: the first one is no longer wanted.
+let restoring = null;
+function restore(event) {
+  if (restoring) restoring.abort();
+  restoring = event.detail.xhr;
+}
+
 function startLive() {
+  document.addEventListener("htmx:historyCacheMiss", restore);
   document.addEventListener("htmx:oobBeforeSwap", onlyNew);
   document.addEventListener("htmx:beforeSwap", gone);
   document.addEventListener("htmx:sseOpen", () => { connected = true; sayLive(); });
