@@ -28,7 +28,8 @@ class Account:
     """The answer. started_s, recorded_s: 99th percentile after the slot.
 
     held: slots that were passed over, and counted, as the result before was not committed yet: where the machine is so
-    busy that start and commit together take longer than a second. One of a monitor, of those of one second.
+    busy that start and commit together take longer than a second. One of a monitor, of those of one second; where all
+    change at once, one for each of these changes.
     """
 
     expected: int

@@ -30,9 +30,11 @@ seen as (
 ),
 slot as materialized (
   select *,
-    -- the only one of a monitor of one second, between two that were checked: what a commit of a second costs, no more
+    -- the only one of a monitor of one second, between two that were checked: what a commit of a second costs, no more.
+    -- Where all monitors change at once, as the story has it, each of these commits writes an incident of every one.
     alone and not excused
-      and count(*) filter (where status is null and not excused) over (partition by monitor_id, region) = 1 as single
+      and count(*) filter (where status is null and not excused) over (partition by monitor_id, region)
+        <= greatest(1, cardinality(%(story)s::text[])) as single
   from seen
 ),
 counted as (

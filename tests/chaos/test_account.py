@@ -103,6 +103,18 @@ async def test_a_second_one_and_what_is_at_the_edge_is_lost_though_it_was_counte
     assert (await account(pool, shop, 18, overlaps=99, drops=99)).lost == len(missing)
 
 
+@pytest.mark.parametrize(("missing", "held"), [([5, 9], 2), ([5, 6], 0), ([3, 5, 9], 0)])
+async def test_where_all_change_at_once_one_slot_a_change_may_be_held(
+    pool: Pool, shop: int, missing: list[int], held: int
+) -> None:
+    """The commits of these moments write incidents of every monitor."""
+    await record(pool, [result(shop, -1), *history(shop, missing=missing)])
+    counted = {"overlaps": 99, "drops": 99, "story": ["down", "up"]}
+    found = await account(pool, shop, 20 - len(missing), **counted)
+    assert (found.held, found.lost) == (held, len(missing) - held)
+    assert (await account(pool, shop, 20 - len(missing), **counted | {"overlaps": 0})).lost == len(missing)
+
+
 async def test_a_monitor_of_two_seconds_is_never_held(pool: Pool) -> None:
     shop = await add_monitor(pool, interval_s=2, timeout_s=1, failure_threshold=1)
     ((phase,),) = await fetch(pool, "select slot_phase(%s, 2)", shop)
